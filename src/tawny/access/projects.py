@@ -1,0 +1,73 @@
+"""Projects of a team."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from tawny.access.actor import Actor
+from tawny.access.names import check_slug, clean_name
+from tawny.access.operations import VIEW_PROJECTS, WRITE_PROJECTS
+from tawny.access.statements import queries
+from tawny.access.teams import team_must_exist
+from tawny.db.ids import uuid7
+from tawny.db.pool import Connection
+from tawny.errors import Conflict, NotFound
+
+# Each is readable as white text's background and as a line on white.
+PALETTE: Final = ("#b45309", "#15803d", "#0e7490", "#1d4ed8", "#6d28d9", "#be185d", "#b91c1c", "#4d7c0f")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project. `color` is `#rrggbb` and never changes."""
+
+    id: UUID
+    team_id: UUID
+    name: str
+    slug: str
+    color: str
+    created_at: datetime
+
+
+async def create_project(conn: Connection, actor: Actor, team_id: UUID, *, name: str, slug: str) -> Project:
+    """Make a project.
+
+    InvalidRequest for a bad name or slug, Conflict with code `slug_taken` when a project of this team has the slug (a deleted
+    project gives it back), NotFound for a team that does not exist.
+    """
+    actor.require(team_id, WRITE_PROJECTS)
+    name, slug, project_id = clean_name(name), check_slug(slug), uuid7()
+    with team_must_exist():
+        row = await queries.insert_project(conn, id=project_id, team_id=team_id, name=name, slug=slug, color=color_of(project_id))
+    if row is None:
+        raise Conflict("Another project of this team has this slug; choose another.", code="slug_taken")
+    return Project(**row)
+
+
+def color_of(project_id: UUID) -> str:
+    """The color that a project with this id has."""
+    return PALETTE[project_id.int % len(PALETTE)]
+
+
+async def find_project(conn: Connection, actor: Actor, project_id: UUID) -> Project:
+    """Return a living project; the same NotFound when there is none and when it is not for this actor."""
+    row = await queries.find_project(conn, project_id=project_id, team_ids=actor.teams_for(VIEW_PROJECTS))
+    if row is None:
+        raise NotFound("Project not found.")
+    return Project(**row)
+
+
+async def list_projects(conn: Connection, actor: Actor, team_id: UUID | None = None) -> list[Project]:
+    """List the living projects of one team, or of all that this actor may look into; oldest first."""
+    if team_id is None:
+        return _projects(await queries.list_projects(conn, team_ids=actor.teams_for(VIEW_PROJECTS)))
+    actor.require(team_id, VIEW_PROJECTS)
+    return _projects(await queries.list_projects(conn, team_ids=[team_id]))
+
+
+def _projects(rows: Iterable[Any]) -> list[Project]:
+    return [Project(**row) for row in rows]

@@ -1,0 +1,43 @@
+"""What goes back to a client: JSON bytes under headers that are the same for every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi.responses import JSONResponse
+from starlette.types import Send
+
+Header = tuple[bytes, bytes]
+
+HEADERS: Final[tuple[Header, ...]] = (
+    (b"content-type", b"application/json; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+CLOSE: Final[Header] = (b"connection", b"close")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a JSON text, and the headers that only this answer has."""
+
+    status: int
+    body: bytes
+    headers: Sequence[Header] = ()
+
+
+async def send_answer(send: Send, answer: Answer, *, ended: bool = True) -> None:
+    """Send all of it. The server leaves the body out when the request was a HEAD. Unless `ended`, it does not close yet."""
+    headers = [*HEADERS, (b"content-length", b"%d" % len(answer.body)), *answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": not ended})
+
+
+class JsonResponse(JSONResponse):
+    """The answer of FastAPI's own routes, with the same headers."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        super().init_headers(headers)
+        self.raw_headers = [*HEADERS, *(header for header in self.raw_headers if header[0] != b"content-type")]

@@ -1,0 +1,107 @@
+"""The web door: one app with everything that an HTTP client can reach."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import lru_cache
+from typing import Any, Final, NoReturn
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from tawny import __version__
+from tawny.access import Authenticator
+from tawny.access.secret import require_strong
+from tawny.api import health, job_types, jobs, openapi
+from tawny.api.answers import Answer, JsonResponse
+from tawny.api.call import Call, plain_route
+from tawny.api.guard import Guard
+from tawny.api.state import State
+from tawny.config import Settings
+from tawny.db.pool import UNREACHABLE, Pool, open_pool
+from tawny.jobs import Tawny
+from tawny.runs import Waker
+from tawny.workers.reap import reap_forever
+
+POOL_SIZE: Final = 10
+
+
+def create_app(app: Tawny, *, settings: Settings, url: str, secret: bytes) -> FastAPI:
+    """Make the API of `app`'s job types on the database at `url`.
+
+    `secret` signs user tokens; SettingsError when it has less than 32 bytes. Everything is opened when the app's lifespan begins,
+    which needs a migrated database that answers, and closed when it ends.
+    """
+    require_strong(secret)
+
+    @asynccontextmanager
+    async def lifespan(api: FastAPI) -> AsyncIterator[None]:
+        async with _opened(app, settings, url, secret) as state:
+            api.state.tawny = state
+            yield
+
+    api = FastAPI(
+        title=openapi.TITLE,
+        version=__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        default_response_class=JsonResponse,
+        # It would look for a collector at every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        exception_handlers={HTTPException: _leave_to_guard, RequestValidationError: _leave_to_guard},
+    )
+    api.add_middleware(Guard)
+    api.router.routes.extend(jobs.ROUTES)
+    api.include_router(job_types.router)
+    api.include_router(health.router)
+    api.router.routes.append(plain_route("GET", "/openapi.json", _document))
+    return api
+
+
+async def _leave_to_guard(_request: Request, error: Exception) -> NoReturn:
+    """Every error is answered in one place."""
+    raise error
+
+
+async def _document(call: Call) -> Answer:
+    return Answer(200, _document_of(call.scope["app"]))
+
+
+@lru_cache(maxsize=1)
+def _document_of(api: FastAPI) -> bytes:
+    return json.dumps(openapi.describe(api)).encode()
+
+
+@asynccontextmanager
+async def _opened(app: Tawny, settings: Settings, url: str, secret: bytes) -> AsyncIterator[State]:
+    async with AsyncExitStack() as opened:
+        pool = await open_pool(url, size=POOL_SIZE, application="tawny-api")
+        opened.push_async_callback(pool.close)
+        # A pool of its own: reaping must not wait behind requests.
+        reaper = await open_pool(url, size=1, application="tawny-reaper")
+        opened.push_async_callback(reaper.close)
+        authenticator = Authenticator(pool, secret)
+        waker = Waker(pool, enabled=settings.notify)
+        opened.push_async_callback(_write_last_used, authenticator, pool)
+        tasks = [authenticator.run(), reap_forever(reaper, lease=settings.lease, wake=waker.wake)]
+        opened.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
+        yield State(pool, authenticator, waker, app.jobs, settings)
+
+
+async def _write_last_used(authenticator: Authenticator, pool: Pool) -> None:
+    with suppress(*UNREACHABLE):
+        async with pool.acquire() as conn:
+            await authenticator.flush_last_used(conn)
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,66 @@
+"""Plain routes: one async function from a `Call` to an `Answer`, as ASGI.
+
+They cost a fifth of a FastAPI route, so the endpoints that programs poll are made of them. `openapi.py` documents them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from tawny.access import Actor
+from tawny.api.answers import Answer, send_answer
+from tawny.api.body import read_object
+from tawny.api.credentials import authorization
+from tawny.api.state import State, state_of
+from tawny.api.uuids import NOBODY, parse_uuid
+
+
+class Call:
+    """One request to a plain route."""
+
+    __slots__ = ("_receive", "scope", "state")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self.state: State = state_of(scope)
+        self._receive = receive
+
+    async def actor(self) -> Actor:
+        """Who sends it; Unauthenticated when nobody valid does."""
+        return await self.state.authenticator.actor(authorization(self.scope["headers"]))
+
+    def id(self, name: str) -> UUID:
+        """The id in the path. What is no UUID becomes the id of nothing: it is then answered like every unknown one."""
+        return parse_uuid(self.scope["path_params"][name]) or NOBODY
+
+    @property
+    def query(self) -> bytes:
+        query: bytes = self.scope["query_string"]
+        return query
+
+    async def body(self) -> dict[str, Any] | None:
+        """The JSON object in the body, None without a body."""
+        return await read_object(self.scope, self._receive)
+
+
+Endpoint = Callable[[Call], Awaitable[Answer]]
+
+
+class _Plain:
+    """An endpoint as an ASGI app. A class, because Starlette takes functions for endpoints of its own kind."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send_answer(send, await self._endpoint(Call(scope, receive)))
+
+
+def plain_route(method: str, path: str, endpoint: Endpoint) -> Route:
+    """A route to a plain endpoint."""
+    return Route(path, _Plain(endpoint), methods=[method], name=getattr(endpoint, "__name__", None))

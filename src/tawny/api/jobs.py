@@ -1,0 +1,84 @@
+"""The four job endpoints.
+
+The order of checks is the contract's: who asks, their permission, their team and role, then body and query, then what is there.
+The rooms check permissions again; here it is only the order that needs them first.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from tawny import runs
+from tawny.access import CANCEL_RUN, LIST_RUNS, TRIGGER_RUN
+from tawny.api.answers import Answer
+from tawny.api.call import Call, plain_route
+from tawny.api.envelope import CancelBody, TriggerBody, checked
+from tawny.api.query import parse_query
+from tawny.runs import Page
+
+_CANCELLED: Final = Answer(200, b'{"cancelled":true}')
+
+
+async def view(call: Call) -> Answer:
+    actor = await call.actor()
+    async with call.state.pool.acquire() as conn:
+        run_json = await runs.find(conn, actor, call.id("run_id"))
+    return Answer(200, _job_run(run_json))
+
+
+async def list_runs(call: Call) -> Answer:
+    actor, team_id = await call.actor(), call.id("team_id")
+    actor.require(team_id, LIST_RUNS)
+    asked = parse_query(call.query)
+    async with call.state.pool.acquire() as conn:
+        page = await runs.list_runs(conn, actor, team_id, where=asked.where, limit=asked.limit)
+    return Answer(200, _page(page))
+
+
+async def trigger(call: Call) -> Answer:
+    actor, team_id = await call.actor(), call.id("team_id")
+    actor.require(team_id, TRIGGER_RUN)
+    body = checked(TriggerBody, await call.body())
+    job = runs.choose_job(call.state.jobs, body.job_type)
+    async with call.state.pool.acquire() as conn:
+        made = await runs.trigger(
+            conn,
+            actor,
+            job,
+            team_id=team_id,
+            project_id=body.project_id,
+            params=body.params,
+            notify=bool(body.notify),
+        )
+    call.state.waker.wake()
+    return Answer(201, _job_run(made.run_json))
+
+
+async def cancel(call: Call) -> Answer:
+    actor = await call.actor()
+    actor.teams_for(CANCEL_RUN)
+    checked(CancelBody, await call.body())
+    async with call.state.pool.acquire() as conn:
+        worker_id = await runs.cancel(conn, actor, call.id("run_id"))
+    if worker_id is not None:
+        call.state.waker.wake(str(worker_id))
+    return _CANCELLED
+
+
+def _job_run(run_json: str) -> bytes:
+    return f'{{"job_run":{run_json}}}'.encode()
+
+
+def _page(page: Page) -> bytes:
+    more = "false" if page.cursor is None else "true"
+    return f'{{"job_runs":[{",".join(page.runs)}],"cursor":{json.dumps(page.cursor)},"has_more":{more}}}'.encode()
+
+
+# What is asked for most often comes first: routes are tried in order.
+ROUTES: Final = (
+    plain_route("GET", "/v1/jobs/{run_id}", view),
+    plain_route("GET", "/v1/teams/{team_id}/jobs", list_runs),
+    plain_route("POST", "/v1/teams/{team_id}/jobs/trigger", trigger),
+    plain_route("POST", "/v1/jobs/{run_id}/cancel", cancel),
+)

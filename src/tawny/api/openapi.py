@@ -1,0 +1,136 @@
+"""The OpenAPI document: FastAPI's own routes, and the plain ones from signatures that are written for it only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import FastAPI, Path, Query
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, JobRunAnswer, JobRunPage, TriggerBody
+from tawny.api.query import JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX
+from tawny.runs import Status
+
+TITLE: Final = "Tawny"
+DESCRIPTION: Final = "Background jobs your users can see: trigger, list, view and cancel runs."
+
+_SECURITY: Final = {
+    "apiKeyOrToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An agent key (`tawny_…`) or the token of a signed-in user.",
+    }
+}
+_MEANINGS: Final = {
+    400: "The request is wrong; the sentence says how.",
+    401: "No credential, or none that is valid.",
+    403: "A valid credential that may not do this.",
+    404: "It does not exist, or not for this caller.",
+    408: "The body came too slowly.",
+    409: "A run of this type is pending or running for the project.",
+    413: "The body is larger than 1 MiB.",
+    415: "The body is not plain JSON.",
+    503: "The database cannot be reached just now; try again after `Retry-After` seconds.",
+}
+_BODY: Final = (408, 413, 415)
+
+TeamId = Annotated[UUID, Path(description="The team.")]
+RunId = Annotated[UUID, Path(description="The run.")]
+JobTypeName = Annotated[str | None, Query(pattern=f"^{JOB_TYPE.pattern}$", description="Only runs of this type.")]
+Moment = Annotated[
+    str | None,
+    Query(
+        description="`30s`, `15m`, `1h`, `7d`, `2w` before now, or ISO 8601; UTC unless it names a zone. Inclusive.",
+        examples=["7d", "2024-02-29T12:00:00Z"],
+    ),
+]
+
+
+def _view(run_id: RunId) -> None:
+    """View a run. Needs a key with `jobs:read`, or a member of its team."""
+
+
+def _list(
+    team_id: TeamId,
+    job_type: JobTypeName = None,
+    status: Annotated[Status | None, Query(description="Only runs in this status.")] = None,
+    project_id: Annotated[UUID | None, Query(description="Only runs for this project.")] = None,
+    since: Moment = None,
+    until: Moment = None,
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many runs a page has at most.")] = LIMIT_DEFAULT,
+    cursor: Annotated[str | None, Query(description="The `cursor` of the page before.")] = None,
+) -> None:
+    """List a team's runs, newest first. Needs a key with `jobs:read`, or the role admin or owner."""
+
+
+def _trigger(team_id: TeamId, body: TriggerBody) -> None:
+    """Ask for a run. Needs a key with `jobs:write`, or the role admin or owner.
+
+    At most one run of a type is pending or running for a project: another one is a 409 that names it.
+    """
+
+
+def _cancel(run_id: RunId, body: CancelBody | None = None) -> None:
+    """Ask a running run to stop. Needs a key with `jobs:write`, or a member of its team.
+
+    The run becomes `cancelled` when its handler stops. Asking again before that is granted again.
+    """
+
+
+def _described(method: str, path: str, signature: Any, **answers: Any) -> APIRoute:
+    name = signature.__name__.lstrip("_")
+    return APIRoute(path, signature, methods=[method], name=name, operation_id=f"{name}_run", tags=["Runs"], **answers)
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The part of a route's documentation that says with which errors it may answer."""
+    return {
+        status: {"model": ActiveRunError if status == 409 else Error, "description": _MEANINGS[status]} for status in statuses
+    }
+
+
+_PLAIN: Final = (
+    _described("GET", "/v1/jobs/{run_id}", _view, response_model=JobRunAnswer, responses=refusals(401, 403, 404, 503)),
+    _described("GET", "/v1/teams/{team_id}/jobs", _list, response_model=JobRunPage, responses=refusals(400, 401, 403, 503)),
+    _described(
+        "POST",
+        "/v1/teams/{team_id}/jobs/trigger",
+        _trigger,
+        response_model=JobRunAnswer,
+        status_code=201,
+        responses=refusals(400, 401, 403, 404, 409, 503, *_BODY),
+    ),
+    _described(
+        "POST",
+        "/v1/jobs/{run_id}/cancel",
+        _cancel,
+        response_model=Cancelled,
+        responses=refusals(400, 401, 403, 404, 503, *_BODY),
+    ),
+)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the document for all routes of the app."""
+    document = get_openapi(
+        title=TITLE,
+        version=app.version,
+        description=DESCRIPTION,
+        routes=[*_PLAIN, *app.routes],
+        separate_input_output_schemas=False,
+    )
+    document["components"]["securitySchemes"] = _SECURITY
+    document["security"] = [{"apiKeyOrToken": []}]
+    _drop_validationrefusals(document)
+    return document
+
+
+def _drop_validationrefusals(document: dict[str, Any]) -> None:
+    """FastAPI adds its own 422 to whatever takes a parameter. Ours is a 400 in our own shape."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)

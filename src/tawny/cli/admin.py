@@ -1,0 +1,207 @@
+"""`tawny admin`: what the operator does on the host, whether a server is running or not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, TypeVar
+from uuid import UUID
+
+import typer
+
+from tawny.cli.options import App, DataDir, Json, load_settings
+
+if TYPE_CHECKING:
+    from tawny.config import Settings
+    from tawny.db.pool import Connection
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    no_args_is_help=True, help="What the operator does on this machine: teams, projects, keys, members, system runs."
+)
+
+Team = Annotated[UUID, typer.Option(metavar="ID", help="The team.")]
+Permissions = Annotated[
+    list[str],
+    typer.Option(metavar="P", help="What the key may do, such as jobs:read. Give it once for each, or with commas between."),
+]
+ExpiresIn = Annotated[
+    str | None, typer.Option(metavar="1h", help="How long the key is good: 30m, 1h, 7d. For ever unless given.")
+]
+
+
+@app.command()
+def create_team(
+    name: str,
+    owner: Annotated[str, typer.Option(metavar="EMAIL", help="Who owns the team; the user is made when there is none.")],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Make a team with its owner."""
+    from tawny import access
+
+    settings = load_settings(data_dir=data_dir)
+    host = access.Actor.host()
+    team = _do(settings, lambda conn: access.create_team(conn, host, name=name, owner_email=owner))
+    _report(
+        as_json,
+        f"Made the team {team.slug}. Next: `tawny admin create-project SLUG --team {team.team_id}`.",
+        team_id=team.team_id,
+        user_id=team.user_id,
+    )
+
+
+@app.command()
+def create_project(
+    slug: str,
+    team: Team,
+    name: Annotated[str | None, typer.Option(help="What people call it; the slug unless given.")] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Make a project in a team."""
+    from tawny import access
+
+    settings = load_settings(data_dir=data_dir)
+    host = access.Actor.host()
+    project = _do(settings, lambda conn: access.create_project(conn, host, team, name=name or slug, slug=slug))
+    _report(
+        as_json,
+        f"Made the project {slug}. Next: `tawny admin create-key --team {team} --permission jobs:write`.",
+        team_id=team,
+        project_id=project.id,
+    )
+
+
+@app.command()
+def create_key(
+    team: Team,
+    permission: Permissions,
+    name: Annotated[str, typer.Option(help="What people call it.")] = "Made on the host",
+    expires_in: ExpiresIn = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Make an agent key. It is shown once."""
+    from tawny import access
+
+    permissions = [word.strip() for words in permission for word in words.split(",")]
+    expires_at = datetime.now(UTC) + _lifetime(expires_in) if expires_in else None
+    settings = load_settings(data_dir=data_dir)
+    host = access.Actor.host()
+    key, text = _do(
+        settings,
+        lambda conn: access.create_key(conn, host, team, name=name, permissions=permissions, expires_at=expires_at),
+    )
+    _report(
+        as_json,
+        "Made a key, which is shown only now. Next: send it as `Authorization: Bearer …` with every request.",
+        team_id=team,
+        key_id=key.id,
+        api_key=text,
+    )
+
+
+@app.command()
+def add_member(
+    email: str,
+    team: Team,
+    role: Annotated[str, typer.Option(metavar="R", help="owner, admin or member.")],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Make somebody a member of a team."""
+    from tawny import access
+
+    if role not in access.ROLES:
+        raise typer.BadParameter(f"a role is one of {', '.join(access.ROLES)}.", param_hint="--role")
+    settings = load_settings(data_dir=data_dir)
+    host = access.Actor.host()
+    user_id = _do(settings, lambda conn: access.add_member(conn, host, team, email=email, role=role))
+    _report(
+        as_json,
+        f"Added {email} as {role}. Next: `tawny admin token {email}` makes a token to sign in with.",
+        team_id=team,
+        user_id=user_id,
+    )
+
+
+@app.command()
+def token(email: str, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Make a token with which a user, who is made when there is none, is signed in for 7 days."""
+    from tawny import access
+
+    settings = load_settings(data_dir=data_dir)
+    user_id = _do(settings, lambda conn: access.ensure_user(conn, email))
+    secret = access.load_or_make_secret(settings.data_dir, settings.secret)
+    text = access.issue_token(secret, user_id, datetime.now(UTC))
+    _report(
+        as_json,
+        "Made a token, good for 7 days. Next: send it as `Authorization: Bearer …` with every request.",
+        user_id=user_id,
+        token=text,
+    )
+
+
+@app.command()
+def run_system(
+    job_type: Annotated[str, typer.Argument(metavar="TYPE", help="A system job of the app.")],
+    app: App = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Ask for a run of a system job."""
+    from tawny import access, runs
+    from tawny.jobs.load import load_app
+
+    settings = load_settings(data_dir=data_dir, app=app)
+    jobs = load_app(settings.app).jobs
+    if job_type not in jobs:
+        offered = ", ".join(sorted(name for name, job in jobs.items() if job.scope == "system")) or "none"
+        raise typer.BadParameter(
+            f"there is no job type {job_type!r}; the app has these system jobs: {offered}.", param_hint="TYPE"
+        )
+    host = access.Actor.host()
+    run = _do(settings, lambda conn: runs.trigger_system(conn, host, jobs[job_type]))
+    _report(as_json, "Asked for the run. Next: a worker starts it; `tawny serve` or `tawny work` must be running.", run_id=run.id)
+
+
+def _lifetime(text: str) -> timedelta:
+    from tawny.config import duration
+
+    try:
+        return timedelta(seconds=duration(text))
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"it {error}.", param_hint="--expires-in") from None
+
+
+def _do(settings: Settings, verb: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run one verb in a transaction on the database of a running server, or on one that is started for it."""
+    from tawny.cli import database
+
+    with database.borrowed(settings) as url:
+        return asyncio.run(_in_transaction(url, verb))
+
+
+async def _in_transaction(url: str, verb: Callable[[Connection], Awaitable[T]]) -> T:
+    from tawny.cli import database
+    from tawny.db.migrate import require_schema
+
+    async with database.connection(url) as conn:
+        await require_schema(conn)
+        async with conn.transaction():
+            return await verb(conn)
+
+
+def _report(as_json: bool, sentence: str, **facts: object) -> None:
+    """For programs one object; for people each fact on a line, and what to do next."""
+    texts = {name: str(value) for name, value in facts.items()}
+    if as_json:
+        print(json.dumps(texts))
+        return
+    for name, text in texts.items():
+        print(f"{name:10}  {text}")
+    print(sentence)

@@ -1,0 +1,107 @@
+"""Everything that `tawny serve` runs: started in order, stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+import uvloop
+
+from tawny.access.secret import load_or_make_secret
+from tawny.api.app import create_app
+from tawny.cli import database, first_start, listen
+from tawny.cli.database import Database
+from tawny.cli.migrate import apply
+from tawny.cli.supervise import WorkerProcess
+from tawny.cli.web import Server
+from tawny.config import PREFIX, Settings
+from tawny.jobs import Tawny
+from tawny.jobs.load import load_app
+
+_MARGIN = 5.0  # seconds that a worker has for stopping besides those for its runs
+
+log = structlog.get_logger()
+
+
+def stop_signals() -> list[signal.Signals]:
+    """What stops a server; not the end of its terminal when it was started by nohup."""
+    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hangup]
+
+
+def run(settings: Settings, *, with_worker: bool) -> None:
+    """Run the server until a signal stops it. What can fail cheaply is tried first; nothing is left behind, whatever fails."""
+    for number in stop_signals():
+        signal.signal(number, _interrupt)
+    jobs = load_app(settings.app)
+    with listen.bound(settings.host, settings.port) as sockets, database.owned(settings) as db:
+        asyncio.run(apply(db.url))
+        secret = load_or_make_secret(settings.data_dir, settings.secret)
+        web = create_app(jobs, settings=settings, url=db.url, secret=secret)
+        server = Server(web, sockets, on_listening=partial(_greet, settings, jobs, db.url))
+        try:
+            uvloop.run(_serve(server, db, settings, with_worker=with_worker))
+        finally:
+            _ignore_signals()
+
+
+async def _serve(server: Server, db: Database, settings: Settings, *, with_worker: bool) -> None:
+    worker = WorkerProcess(child_environ(settings, db.url)) if with_worker else None
+    tending = asyncio.create_task(_tend(db))
+    _on_stop_signals(server.ask_to_stop, *([worker.ask_to_stop] if worker else []))
+    try:
+        await server.serve()
+    finally:
+        if worker is not None:
+            await worker.stop(settings.drain + _MARGIN)
+        tending.cancel()
+
+
+def _on_stop_signals(*callbacks: Callable[[], None]) -> None:
+    for number in stop_signals():
+        asyncio.get_running_loop().add_signal_handler(number, lambda: [callback() for callback in callbacks])
+
+
+async def _tend(db: Database) -> None:
+    while True:
+        await asyncio.sleep(1)
+        try:
+            if db.tend():
+                log.warning("PostgreSQL had ended by itself and was started again")
+        except OSError as error:
+            log.error("PostgreSQL cannot be tended", error=str(error))
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
+    """Everything has been told to stop, and the database is about to: one more Ctrl-C must not leave half of it behind."""
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def child_environ(settings: Settings, url: str) -> dict[str, str]:
+    """The environment that gives `tawny work` the settings of this process. Not a command line: every user can read that."""
+    given = [name for name in Settings.model_fields if settings.source(name) == "command line"]
+    shared = {name: str(getattr(settings, name)) for name in given} | {"database_url": url}
+    return {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in shared.items()}}
+
+
+async def _greet(settings: Settings, jobs: Tawny, url: str, address: str) -> None:
+    """Say where the server is and what to do next, now that it listens: a key made earlier could be lost unseen."""
+    first = await first_start.welcome(url)
+    lines = [f"Tawny listens on {address}"]
+    if not settings.loopback:
+        signup = "on" if settings.signup else "off"
+        lines.append(f"Other machines can reach it: put TLS in front of it (a reverse proxy). Sign-up is {signup}.")
+    if first is None:
+        lines.append("`tawny admin create-key --team ID --permission jobs:write` makes a key.")
+    else:
+        lines += ["", *first_start.introduce(first, address, jobs.jobs), ""]
+    print("\n".join([*lines, "Ctrl-C stops the server."]), flush=True)

@@ -1,0 +1,92 @@
+"""The worker of `tawny serve`: a child process that is kept alive, and that never outlives its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from time import monotonic
+
+import structlog
+
+_FIRST_DELAY = 1.0
+_LONGEST_DELAY = 30.0
+_HURRIED = 5.0  # seconds for giving runs back
+_STEADY = 60.0  # seconds after which a worker counts as having worked
+
+log = structlog.get_logger()
+
+
+class WorkerProcess:
+    """Runs `tawny work`, and runs it again when it ends by itself.
+
+    It gets a session of its own, so that Ctrl-C reaches it once, through the server; and the reading end of a pipe that only this
+    process can write to, so that it notices the death of the server, whatever that was.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = dict(environ)
+        self._stopping = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader, self._writer = os.pipe()
+        self._keeper = asyncio.create_task(self._keep_alive())
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM: the first one lets runs finish, the second one gives them back at once. Not started again."""
+        if self._stopping.is_set():
+            asyncio.get_running_loop().call_later(_HURRIED, self._kill)
+        self._stopping.set()
+        if self._process is not None:
+            _signal(self._process, signal.SIGTERM)
+
+    async def stop(self, within: float) -> None:
+        """Return when the worker has ended; after `within` seconds it is killed, with all that it started."""
+        if not self._stopping.is_set():
+            self.ask_to_stop()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._keeper), within)
+        except TimeoutError:
+            self._kill()
+            await self._keeper
+        os.close(self._writer)
+        os.close(self._reader)
+
+    async def _keep_alive(self) -> None:
+        delay = _FIRST_DELAY
+        while not self._stopping.is_set():
+            started = monotonic()
+            code = await self._run()
+            if self._stopping.is_set():
+                return
+            delay = _FIRST_DELAY if monotonic() - started > _STEADY else delay
+            log.warning("the worker has ended and is started again", exit_code=code, delay=delay)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+            delay = min(delay * 2, _LONGEST_DELAY)
+
+    async def _run(self) -> int:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tawny", "work", "--parent-fd", str(self._reader)),
+            env=self._environ,
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=(self._reader,),
+            start_new_session=True,
+        )
+        if self._stopping.is_set():
+            _signal(self._process, signal.SIGTERM)
+        return await self._process.wait()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            log.warning("the worker did not stop in time and is killed; its runs are taken over once its lease ends")
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _signal(process: asyncio.subprocess.Process, number: int) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.send_signal(number)

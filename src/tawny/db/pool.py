@@ -1,0 +1,103 @@
+"""Connections to PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import asyncpg
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Role = Literal["api", "worker"]
+
+# What a statement raises when the database cannot be reached just now, as against when it says no.
+UNREACHABLE: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.exceptions.OperatorInterventionError,
+)
+
+CALL_TIMEOUT = 5.0
+"""Seconds any one statement may take before the connection is given up: also how a half-open network is noticed."""
+
+_SETTINGS: dict[str, str] = {
+    "timezone": "UTC",
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    # A stopped process must not hold a row lock for ever: nobody could take its runs back.
+    "idle_in_transaction_session_timeout": "10s",
+    # Tawny's statements have one good plan each; planning a list anew for each `limit` cost a third of its speed.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+
+
+async def connect(url: str, *, timeout: float | None = CALL_TIMEOUT, application: str = "tawny") -> asyncpg.Connection:
+    """Open one connection. With `timeout=None` a statement may take as long as it needs (migrations)."""
+    settings = dict(_SETTINGS, application_name=application)
+    if timeout is None:
+        settings |= {"statement_timeout": "0", "lock_timeout": "0"}
+    return await asyncpg.connect(url, timeout=CALL_TIMEOUT, command_timeout=timeout, server_settings=settings)
+
+
+class Pool:
+    """A pool that serves whoever waits longest.
+
+    asyncpg's own pool serves the newest waiter first, which triples the slowest answers once there are more requests than
+    connections; so requests queue here, in order, before it.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, size: int) -> None:
+        self._pool = pool
+        self._turn = asyncio.Semaphore(size)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        async with self._turn:
+            conn = await self._pool.acquire(timeout=CALL_TIMEOUT)
+            try:
+                yield conn
+            finally:
+                await self._pool.release(conn)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a transaction that commits when the block ends and rolls back when it raises."""
+        async with self.acquire() as conn, conn.transaction():
+            yield conn
+
+    async def close(self) -> None:
+        """Close every connection; those in use get a moment to finish."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 2)
+        except TimeoutError:
+            self.terminate()
+
+    def terminate(self) -> None:
+        """Close every connection at once."""
+        self._pool.terminate()
+
+
+async def open_pool(url: str, *, size: int = 10, application: str = "tawny") -> Pool:
+    """Open a pool of at most `size` connections to the database at `url`."""
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        reset=_leave_as_is,
+        max_inactive_connection_lifetime=0,
+        timeout=CALL_TIMEOUT,
+        command_timeout=CALL_TIMEOUT,
+        server_settings=dict(_SETTINGS, application_name=application),
+    )
+    return Pool(pool, size)
+
+
+async def _leave_as_is(_conn: Any) -> None:
+    """Tawny leaves no session state behind, and resetting none saves a round trip for each request."""

@@ -1,0 +1,27 @@
+"""The room of jobs: what authors write, and what turns it into definitions. It knows no database."""
+
+from tawny.jobs.app import Tawny
+from tawny.jobs.job import Job, Scope
+from tawny.jobs.load import load_app
+from tawny.jobs.outcome import ResultError, encode_result
+from tawny.jobs.params import ParamsSchema
+from tawny.jobs.port import Port
+from tawny.jobs.progress import Progress, Reported, as_stored
+from tawny.jobs.run import Run
+from tawny.jobs.text import clean_text
+
+__all__ = [
+    "Job",
+    "ParamsSchema",
+    "Port",
+    "Progress",
+    "Reported",
+    "ResultError",
+    "Run",
+    "Scope",
+    "Tawny",
+    "as_stored",
+    "clean_text",
+    "encode_result",
+    "load_app",
+]

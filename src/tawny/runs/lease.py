@@ -1,0 +1,74 @@
+"""How long a worker may act: enlist, renew, leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from tawny.db.ids import uuid7
+from tawny.db.pool import Connection
+from tawny.runs.statements import queries
+
+Held = tuple[UUID, int]
+"""A run in the hands of a worker: its id and the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What the database said to a renewal."""
+
+    claimed: int
+    """Runs ever claimed under this worker id. More than the worker knows of: the reply of a claim was lost."""
+    to_cancel: frozenset[UUID]
+    """Runs it holds that somebody asked to stop."""
+    gone: frozenset[UUID]
+    """Runs it believes to hold that are not its own any more."""
+
+
+async def enlist(conn: Connection, *, name: str, version: str, lease: float) -> UUID:
+    """Enter a new worker, leased for `lease` seconds from now by the database's clock, and return its id."""
+    worker_id = uuid7()
+    await queries.enlist(conn, id=worker_id, name=name, version=version, lease=lease)
+    return worker_id
+
+
+async def renew(conn: Connection, worker_id: UUID, *, lease: float, held: Sequence[Held]) -> Renewed | None:
+    """Extend the lease to `lease` seconds from now. None when it had run out: the worker must then take a new id."""
+    row = await conn.fetchrow(queries.renew.sql, lease, worker_id, [run for run, _ in held], [attempt for _, attempt in held])
+    if row is None:
+        return None
+    return Renewed(row["claimed"], frozenset(row["to_cancel"]), frozenset(row["gone"]))
+
+
+async def held_by(conn: Connection, worker_id: UUID) -> list[Held]:
+    """Every run that the database thinks this worker holds."""
+    return [(row["id"], row["attempt"]) for row in await queries.held_by(conn, worker_id=worker_id)]
+
+
+async def release(conn: Connection, held: Sequence[Held]) -> None:
+    """Give runs back without a charge: pending and due at once, or cancelled where somebody asked for that.
+
+    An attempt that a reaper took back already gets the crash forgiven that was charged for it.
+    """
+    if not held:
+        return
+    ids, attempts = columns(held)
+    rows = await queries.release(conn, run_ids=ids, attempts=attempts)
+    if len(rows) < len(held):
+        await queries.forgive(conn, run_ids=ids, attempts=attempts)
+
+
+async def leave(tx: Connection, worker_id: UUID, held: Sequence[Held]) -> None:
+    """Strike a worker off the list and give its runs back without a charge. Needs a transaction.
+
+    The worker's row goes first: a claim that is still under way is waited for, and what it took is given back as well.
+    """
+    await queries.leave(tx, worker_id=worker_id)
+    await release(tx, list({*held, *await held_by(tx, worker_id)}))
+
+
+def columns(held: Sequence[Held]) -> tuple[list[UUID], list[int]]:
+    """Runs and attempts as two columns in the order of the ids: bulk statements lock in one order and cannot deadlock."""
+    ordered = sorted(held)
+    return [run for run, _ in ordered], [attempt for _, attempt in ordered]

@@ -1,0 +1,288 @@
+-- name: trigger(id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds)^
+-- Makes a pending run of a living project of the team, unless one is active. No row: see why_not_triggered.
+with made as (
+    insert into job_runs as r (id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds)
+    select
+        :id::uuid, p.team_id, p.id, :job_type::text, :triggered_by::text, :params::jsonb, :notify::boolean,
+        :unique_key::text, :timeout_seconds::float8
+    from projects as p
+    where p.id = :project_id and p.team_id = :team_id and p.deleted_at is null
+    on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
+    returning r.id, r.team_id, run_json(r) as run
+),
+fact as (
+    insert into run_events (run_id, seq, team_id, kind, attempt)
+    select id, 1, team_id, 'triggered', 0 from made
+)
+select id, run from made;
+
+-- name: why_not_triggered(team_id, project_id, job_type, unique_key)^
+-- The project, when it is there, and the run that holds its slot, when that has not just ended.
+select r.id, r.status, r.attempt, ms(r.run_at) as run_at, r.run_at > now() as waits
+from projects as p
+left join job_runs as r
+    on r.team_id = p.team_id and r.project_id = p.id and r.job_type = :job_type
+    and r.outcome is null and r.unique_key is not distinct from :unique_key::text
+where p.id = :project_id and p.team_id = :team_id and p.deleted_at is null;
+
+-- name: trigger_system(id, job_type, triggered_by, params, timeout_seconds)^
+-- scope: system (a system run belongs to no team)
+with made as (
+    insert into job_runs (id, job_type, triggered_by, params, timeout_seconds)
+    values (:id, :job_type, :triggered_by, :params::jsonb, :timeout_seconds)
+    on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
+    returning id
+),
+fact as (
+    insert into run_events (run_id, seq, kind, attempt)
+    select id, 1, 'triggered', 0 from made
+)
+select id from made;
+
+-- name: active_system_run(job_type)$
+-- scope: system (a system run belongs to no team)
+select id from job_runs where team_id is null and project_id is null and job_type = :job_type and outcome is null;
+
+-- name: find(run_id, team_ids)$
+select run_json(r) from job_runs as r where r.id = :run_id and r.team_id = any(:team_ids::uuid[]);
+
+-- name: request_cancel(run_id, team_ids, requested_by)^
+-- Leaves the wish on a running run, once. No row: it was asked before, or the run is not running, or not there.
+with asked as (
+    update job_runs
+    set cancel_requested_at = date_trunc('milliseconds', clock_timestamp()), last_seq = last_seq + 1
+    where id = :run_id and team_id = any(:team_ids::uuid[]) and status = 'running' and cancel_requested_at is null
+    returning id, last_seq, team_id, attempt, worker_id
+),
+fact as (
+    insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
+    select id, last_seq, team_id, 'cancel_requested', attempt, worker_id, jsonb_build_object('by', :requested_by::text)
+    from asked
+)
+select id, worker_id from asked;
+
+-- name: status_of(run_id, team_ids)^
+select status, cancel_requested_at is not null as cancelling
+from job_runs where id = :run_id and team_id = any(:team_ids::uuid[]);
+
+-- name: enlist(id, name, version, lease)!
+-- scope: system (workers serve every team)
+insert into workers (id, name, version, leased_until)
+values (:id, :name, :version, clock_timestamp() + make_interval(secs => :lease));
+
+-- name: claim(worker_id, job_types, slots)
+-- scope: system (workers serve every team)
+-- The worker's own row is locked first: a reaper that has it is told apart from one that comes later.
+with me as (
+    select w.id from workers as w where w.id = :worker_id and w.leased_until > clock_timestamp() for update
+),
+due as (
+    select next.id
+    from unnest(:job_types::text[]) as t (job_type)
+    cross join lateral (
+        select r.id, r.run_at
+        from job_runs as r
+        where r.job_type = t.job_type and r.outcome is null and r.status = 'pending' and r.run_at <= now()
+            and exists (select from me)
+        order by r.run_at, r.id
+        limit :slots
+        for update skip locked
+    ) as next
+    order by next.run_at, next.id
+    limit :slots
+),
+claimed as (
+    update job_runs as r
+    set status = 'running', attempt = r.attempt + 1, worker_id = :worker_id, last_seq = r.last_seq + 1,
+        started_at = date_trunc('milliseconds', clock_timestamp())
+    from due
+    where r.id = due.id
+    returning r.*
+),
+facts as (
+    insert into run_events (run_id, seq, team_id, kind, attempt, worker_id)
+    select id, last_seq, team_id, 'started', attempt, worker_id from claimed
+),
+counted as (
+    update workers as w set claimed = w.claimed + n.runs
+    from (select count(*) as runs from claimed) as n
+    where w.id = :worker_id and n.runs > 0
+)
+select
+    id, attempt, job_type, team_id, project_id, params::text, checkpoint::text, progress::text, timeout_seconds, failures, crashes
+from claimed;
+
+-- name: renew(worker_id, lease, run_ids, attempts)^
+-- scope: system (workers serve every team)
+-- No row: the lease had run out. Otherwise: how many runs this id ever claimed, which of those it holds somebody wants to
+-- stop, and which are not its own any more.
+with me as (
+    update workers set leased_until = clock_timestamp() + make_interval(secs => :lease)
+    where id = :worker_id and leased_until > clock_timestamp()
+    returning claimed
+)
+select me.claimed, held.to_cancel, held.gone
+from me
+cross join (
+    select
+        coalesce(array_agg(h.id) filter (where r.cancel_requested_at is not null), '{}') as to_cancel,
+        coalesce(array_agg(h.id) filter (where r.id is null), '{}') as gone
+    from unnest(:run_ids::uuid[], :attempts::integer[]) as h (id, attempt)
+    left join job_runs as r on r.id = h.id and r.attempt = h.attempt and r.status = 'running'
+) as held;
+
+-- name: held_by(worker_id)
+-- scope: system (workers serve every team)
+select id, attempt from job_runs where outcome is null and status = 'running' and worker_id = :worker_id;
+
+-- name: save_progress(run_ids, attempts, progresses)!
+-- scope: system (guarded by the attempt that only the run's own worker holds)
+update job_runs as r set progress = p.progress::jsonb
+from unnest(:run_ids::uuid[], :attempts::integer[], :progresses::text[]) as p (id, attempt, progress)
+where r.id = p.id and r.attempt = p.attempt and r.status = 'running';
+
+-- name: save_checkpoints(run_ids, attempts, states)
+-- scope: system (guarded by the attempt that only the run's own worker holds)
+update job_runs as r set checkpoint = c.state::jsonb, crashes = 0
+from unnest(:run_ids::uuid[], :attempts::integer[], :states::text[]) as c (id, attempt, state)
+where r.id = c.id and r.attempt = c.attempt and r.status = 'running'
+returning r.id;
+
+-- name: finish(run_ids, attempts, statuses, results, errors, codes, progresses)
+-- scope: system (guarded by the attempt that only the run's own worker holds)
+-- The status is decided here and not by the worker: a run that somebody asked to stop ends cancelled, whatever its handler did.
+with ended as (
+    update job_runs as r
+    set status = case when r.cancel_requested_at is null then f.status else 'cancelled' end,
+        result = f.result::jsonb,
+        error = case when r.cancel_requested_at is null then f.error end,
+        error_code = case when r.cancel_requested_at is null then f.code end,
+        progress = case
+            when f.status = 'completed' and r.cancel_requested_at is null then full_progress(coalesce(f.progress::jsonb, r.progress))
+            else coalesce(f.progress::jsonb, r.progress)
+        end,
+        completed_at = date_trunc('milliseconds', clock_timestamp()),
+        failures = r.failures + case when f.status = 'failed' then 1 else 0 end,
+        worker_id = null,
+        last_seq = r.last_seq + 1
+    from unnest(
+        :run_ids::uuid[], :attempts::integer[], :statuses::text[], :results::text[], :errors::text[], :codes::text[],
+        :progresses::text[]
+    ) as f (id, attempt, status, result, error, code, progress)
+    where r.id = f.id and r.attempt = f.attempt and r.status = 'running'
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt
+),
+facts as (
+    insert into run_events (run_id, seq, team_id, kind, attempt)
+    select id, last_seq, team_id, status, attempt from ended
+)
+select id, status from ended;
+
+-- name: ended_by(run_ids, attempts)
+-- scope: system (guarded by the attempt that only the run's own worker holds)
+-- Which of these attempts have ended their run already: their finish was stored and only its reply was lost.
+select r.id, r.outcome
+from unnest(:run_ids::uuid[], :attempts::integer[]) as f (id, attempt)
+join job_runs as r on r.id = f.id and r.attempt = f.attempt and r.outcome is not null;
+
+-- name: release(run_ids, attempts)
+-- scope: system (guarded by the attempt that only the run's own worker holds)
+-- Gives runs back without a charge. One that somebody asked to stop ends cancelled instead.
+with released as (
+    update job_runs as r
+    set status = case when r.cancel_requested_at is null then 'pending' else 'cancelled' end,
+        started_at = case when r.cancel_requested_at is not null then r.started_at end,
+        completed_at = case when r.cancel_requested_at is not null then date_trunc('milliseconds', clock_timestamp()) end,
+        worker_id = null,
+        last_seq = r.last_seq + 1
+    from unnest(:run_ids::uuid[], :attempts::integer[]) as h (id, attempt)
+    where r.id = h.id and r.attempt = h.attempt and r.status = 'running'
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt
+),
+facts as (
+    insert into run_events (run_id, seq, team_id, kind, attempt)
+    select id, last_seq, team_id, case status when 'pending' then 'released' else status end, attempt from released
+)
+select id from released;
+
+-- name: forgive(run_ids, attempts)!
+-- scope: system (guarded by the attempt that only the run's own worker held)
+-- Takes back the crash that a reaper charged to an attempt whose worker turns out to be alive: it had only lost its lease.
+-- The fact is a late `released` of the same attempt, and makes this safe to repeat.
+with forgiven as (
+    update job_runs as r set crashes = r.crashes - 1, last_seq = r.last_seq + 1
+    from unnest(:run_ids::uuid[], :attempts::integer[]) as h (id, attempt)
+    where r.id = h.id and r.outcome is null and r.crashes > 0
+        and exists (select from run_events as e where e.run_id = h.id and e.attempt = h.attempt and e.kind = 'lost')
+        and not exists (select from run_events as e where e.run_id = h.id and e.attempt = h.attempt and e.kind = 'released')
+    returning r.id, r.last_seq, r.team_id, h.attempt
+)
+insert into run_events (run_id, seq, team_id, kind, attempt)
+select id, last_seq, team_id, 'released', attempt from forgiven;
+
+-- name: leave(worker_id)!
+-- scope: system (workers serve every team)
+delete from workers where id = :worker_id;
+
+-- name: lock_dead_workers(lease)
+-- scope: system (every process may take back the runs of a dead worker)
+-- None within one lease of the server's start: while it was away nobody could renew.
+select w.id
+from workers as w
+where w.leased_until < clock_timestamp()
+    and pg_postmaster_start_time() + make_interval(secs => :lease) < clock_timestamp()
+order by w.id
+for update skip locked;
+
+-- name: take_back(worker_ids, crash_limit)
+-- scope: system (every process may take back the runs of a dead worker)
+with lost as (
+    select r.id, r.crashes + 1 as crashes, r.worker_id,
+        case
+            when r.cancel_requested_at is not null then 'cancelled'
+            when r.crashes + 1 >= :crash_limit then 'failed'
+            else 'pending'
+        end as status
+    from job_runs as r
+    where r.outcome is null and r.status = 'running' and r.worker_id = any(:worker_ids::uuid[])
+    order by r.id
+    for update
+),
+taken as (
+    update job_runs as r
+    set status = lost.status,
+        crashes = lost.crashes,
+        started_at = case when lost.status <> 'pending' then r.started_at end,
+        completed_at = case when lost.status <> 'pending' then date_trunc('milliseconds', clock_timestamp()) end,
+        error = case when lost.status = 'failed' then 'The worker died ' || lost.crashes || ' times while this run was on it.' end,
+        error_code = case when lost.status = 'failed' then 'poisoned' end,
+        worker_id = null,
+        last_seq = r.last_seq + case when lost.status = 'pending' then 1 else 2 end
+    from lost
+    where r.id = lost.id
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.crashes, lost.worker_id
+),
+facts as (
+    insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
+    select id, last_seq - case when status = 'pending' then 0 else 1 end, team_id, 'lost', attempt, worker_id,
+        jsonb_build_object('crashes', crashes)
+    from taken
+    union all
+    select id, last_seq, team_id, status, attempt, null, null from taken where status <> 'pending'
+)
+select id, status from taken;
+
+-- name: bury(worker_ids)!
+-- scope: system (every process may take back the runs of a dead worker)
+delete from workers where id = any(:worker_ids::uuid[]);
+
+-- name: orphans()
+-- scope: system (every process may take back the runs of a dead worker)
+-- Running rows whose worker is nowhere. None can come to be while the statements above are the only ones that write.
+select distinct r.worker_id
+from job_runs as r
+where r.outcome is null and r.status = 'running' and not exists (select from workers as w where w.id = r.worker_id);
+
+-- name: wake(channel, messages)!
+-- scope: system (a hint without content)
+select pg_notify(:channel, message) from unnest(:messages::text[]) as message;

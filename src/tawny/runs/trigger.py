@@ -1,0 +1,118 @@
+"""Ask for a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tawny.access import TRIGGER_RUN, Actor
+from tawny.db.ids import uuid7
+from tawny.db.pool import Connection
+from tawny.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from tawny.jobs import Job
+from tawny.runs.statements import queries
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """A run that was made, and its public JSON."""
+
+    id: UUID
+    run_json: str
+
+
+def choose_job(jobs: Mapping[str, Job], job_type: str) -> Job:
+    """Return the job type that a team may trigger by this name; InvalidRequest with what there is otherwise."""
+    job = jobs.get(job_type)
+    if job is None:
+        offered = ", ".join(sorted(name for name, job in jobs.items() if job.scope == "project")) or "none"
+        raise InvalidRequest(f"Unknown job_type. This server offers: {offered}.", code="unknown_job_type")
+    if job.scope == "system":
+        raise InvalidRequest(f'"{job_type}" is a system job; only the operator triggers it, on the host.', code="system_job")
+    return job
+
+
+async def trigger(
+    conn: Connection,
+    actor: Actor,
+    job: Job,
+    *,
+    team_id: UUID,
+    project_id: UUID | None,
+    params: Mapping[str, Any] | None = None,
+    notify: bool = False,
+) -> Triggered:
+    """Make a pending run of `job` for a project of the team.
+
+    `params` are checked against the job's schema and stored as they were sent, with the project's id added. Raises
+    InvalidRequest for params that do not fit or a missing project, NotFound for a project that is not the team's, and Conflict
+    with `existing_run_id` while a run of this type is pending or running for the project.
+    """
+    actor.require(team_id, TRIGGER_RUN)
+    if project_id is None:
+        raise InvalidRequest("project_id is required: this job runs for one project.", code="project_required")
+    sent = _params_of_project(params or {}, project_id)
+    job.params.check(sent)
+    values = (
+        job.name,
+        f"manual:{actor.label}",
+        json.dumps(sent, ensure_ascii=False),
+        notify,
+        None,
+        job.timeout,
+        project_id,
+        team_id,
+    )
+    for _ in range(_TRIES):
+        row = await conn.fetchrow(queries.trigger.sql, uuid7(), *values)
+        if row is not None:
+            return Triggered(row["id"], row["run"])
+        await _refuse(conn, job, team_id, project_id)
+    raise Unavailable("The run that holds this slot keeps changing; try again.")
+
+
+def _params_of_project(params: Mapping[str, Any], project_id: UUID) -> dict[str, Any]:
+    given = params.get("project_id")
+    if given is not None and str(given).lower() != str(project_id):
+        raise InvalidRequest("params.project_id differs from project_id; leave it out.", code="project_mismatch")
+    return {**params, "project_id": str(project_id)}
+
+
+async def _refuse(conn: Connection, job: Job, team_id: UUID, project_id: UUID) -> None:
+    """Raise why no run was made; return when the slot was freed meanwhile, so that it is worth another try."""
+    found = await queries.why_not_triggered(conn, team_id=team_id, project_id=project_id, job_type=job.name, unique_key=None)
+    if found is None:
+        raise NotFound("Project not found.")
+    if found["id"] is not None:
+        raise Conflict(_why_taken(job.name, found), code="already_active", existing_run_id=str(found["id"]))
+
+
+def _why_taken(job_type: str, active: Any) -> str:
+    if active["waits"]:
+        return f"A run of {job_type} waits for its next attempt, due at {active['run_at']}; cancel it or wait for it to end."
+    return f"A run of {job_type} is already {active['status']} for this project; wait for it to end or cancel it."
+
+
+async def trigger_system(conn: Connection, actor: Actor, job: Job, *, params: Mapping[str, Any] | None = None) -> Triggered:
+    """Make a pending run of a system job. Only the operator on the host may; Conflict while one is active."""
+    actor.require_host()
+    if job.scope != "system":
+        raise InvalidRequest(f'"{job.name}" is a project job; trigger it through the API.', code="not_a_system_job")
+    job.params.check(dict(params or {}))
+    run_id = await queries.trigger_system(
+        conn,
+        id=uuid7(),
+        job_type=job.name,
+        triggered_by="manual:host",
+        params=json.dumps(dict(params or {})),
+        timeout_seconds=job.timeout,
+    )
+    if run_id is None:
+        active = await queries.active_system_run(conn, job_type=job.name)
+        raise Conflict(f"A run of {job.name} is active; wait for it to end.", code="already_active", existing_run_id=str(active))
+    return Triggered(run_id["id"], "")

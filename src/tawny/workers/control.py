@@ -1,0 +1,257 @@
+"""The control loop: enlist, renew, claim and release, one after the other on one connection.
+
+Because these four never overlap, what the database says to a renewal can be compared with what this worker knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from tawny import __version__, runs
+from tawny.db.pool import UNREACHABLE, connect
+from tawny.runs import Finish, Held, Renewed
+from tawny.runs.wake import CHANNEL, NEW_RUN
+from tawny.workers.attempt import Attempt, Checkpoint
+from tawny.workers.backoff import Backoff
+from tawny.workers.execute import Ended
+from tawny.workers.lease import Lease, now
+from tawny.workers.writer import Writer
+
+log = structlog.get_logger()
+
+POLL = 1.0
+"""Seconds between two claims when nothing wakes this worker."""
+
+
+class Control:
+    """Knows what this worker holds, and keeps the database's idea of it the same."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        job_types: Sequence[str],
+        concurrency: int,
+        lease: float,
+        listen: bool,
+        start: Callable[[list[Attempt]], None],
+        save: Callable[[Checkpoint], None],
+    ) -> None:
+        self._url = url
+        self._job_types = list(job_types)
+        self._concurrency = concurrency
+        self._lease_seconds = lease
+        self._listen = listen
+        self._start = start
+        self._save = save
+        self.writer = Writer(url, self._stored)
+
+        self._beat = min(1.0, lease / 5)
+        self._lease: Lease | None = None
+        self._held: dict[UUID, Attempt] = {}
+        self._active: set[Attempt] = set()
+        self._to_release: list[Held] = []
+        self._next_beat = 0.0
+        self._next_claim = 0.0
+        self._more_due = False
+        self._claiming = True
+        self._wake = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._backoff = Backoff()
+
+    # What others tell this loop
+
+    def ended(self, ended: list[Ended]) -> None:
+        """These attempts' handlers are through."""
+        finishes = []
+        for attempt, finish in ended:
+            self._active.discard(attempt)
+            if finish is None:
+                self._give_up(attempt)
+            else:
+                attempt.finishing = True
+                finishes.append(finish)
+        self._deliver(finishes)
+
+    def _deliver(self, finishes: list[Finish]) -> None:
+        if finishes:
+            self.writer.finish(finishes)
+        if not self._active:
+            self._quiet.set()
+        if self._more_due or self._to_release:
+            self._wake.set()
+
+    def stop_claiming(self) -> None:
+        self._claiming = False
+
+    async def quiet(self) -> None:
+        """Return once no handler is running."""
+        await self._quiet.wait()
+
+    def _hear(self, _conn: object, _pid: int, _channel: str, message: object) -> None:
+        if message == NEW_RUN:
+            self._next_claim = 0.0
+        elif self._lease is not None and message == str(self._lease.worker_id):
+            self._next_beat = 0.0
+        else:
+            return
+        self._wake.set()
+
+    def _stored(self, run_ids: list[UUID]) -> None:
+        for run_id in run_ids:
+            self._held.pop(run_id, None)
+
+    # The loop
+
+    async def run(self) -> None:
+        """Serve until cancelled, through any number of connections."""
+        while True:
+            try:
+                await self._serve_on(await connect(self._url, application="tawny-worker"))
+            except UNREACHABLE as error:
+                log.warning("the database is away; trying again", error=type(error).__name__)
+            except Exception:  # this loop must not end, whatever a driver raises on a dying connection
+                log.exception("the database refused a statement of the control loop; trying again")
+            await asyncio.sleep(self._backoff.next())
+
+    async def _serve_on(self, conn: asyncpg.Connection) -> None:
+        try:
+            if self._listen:
+                await conn.add_listener(CHANNEL, self._hear)
+            self._next_beat = self._next_claim = 0.0
+            while True:
+                lease = await self._enlisted(conn)
+                self._backoff.reset()
+                while await self._turn(conn, lease):
+                    await self._sleep()
+        finally:
+            conn.terminate()
+
+    async def _enlisted(self, conn: asyncpg.Connection) -> Lease:
+        """The lease there is, or a new one under another id where that has run out."""
+        if self._lease is None or self._lease.over:
+            self._abandon()
+            sent_at = now()
+            worker_id = await runs.enlist(conn, name=_name(), version=__version__, lease=self._lease_seconds)
+            self._lease = Lease(worker_id, self._lease_seconds, sent_at)
+            log.info("enlisted", worker_id=str(worker_id))
+        return self._lease
+
+    async def _turn(self, conn: asyncpg.Connection, lease: Lease) -> bool:
+        """Do what is due. False once the lease is over."""
+        if now() >= self._next_beat:
+            await self._renew(conn, lease)
+        if self._to_release:
+            await self._release(conn)
+        if self._may_claim() and not lease.over:
+            await self._claim(conn, lease)
+        return not lease.over
+
+    async def _sleep(self) -> None:
+        if self._may_claim():
+            return
+        until = min(self._next_beat, self._next_claim) if self._slots() else self._next_beat
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.0, until - now()))
+        self._wake.clear()
+
+    def _abandon(self) -> None:
+        """Hold nothing any more: what handlers return from here on is given up, save what had ended in time."""
+        if self._lease is not None:
+            self._lease.end()
+        for attempt in list(self._held.values()):
+            if not attempt.finishing:
+                attempt.taken_away = True
+                del self._held[attempt.run_id]
+
+    def _give_up(self, attempt: Attempt) -> None:
+        """The handler of a lost attempt has stopped: nobody acts for it any more, so its run can be given back."""
+        self._held.pop(attempt.run_id, None)
+        self._to_release.append(attempt.held)
+
+    # Renew
+
+    async def _renew(self, conn: asyncpg.Connection, lease: Lease) -> None:
+        sent_at = now()
+        held = [attempt.held for attempt in self._held.values()]
+        renewed = await runs.renew(conn, lease.worker_id, lease=lease.seconds, held=held)
+        self._next_beat = sent_at + self._beat
+        if renewed is None:
+            return lease.end()
+        lease.renewed(sent_at)
+        self._heed(renewed)
+        if renewed.claimed != lease.claimed:
+            await self._return_unknown(conn, lease, renewed.claimed)
+        return self.writer.flush([attempt for attempt in self._active if attempt.unstored_progress()])
+
+    def _heed(self, renewed: Renewed) -> None:
+        for run_id in renewed.to_cancel & self._held.keys():
+            self._held[run_id].cancel_requested = True
+        for run_id in renewed.gone & self._held.keys():
+            if not self._held[run_id].finishing:
+                self._held.pop(run_id).taken_away = True
+
+    async def _return_unknown(self, conn: asyncpg.Connection, lease: Lease, claimed: int) -> None:
+        """The reply of a claim was lost: the database counts runs as ours that nobody here has seen."""
+        unknown = [held for held in await runs.held_by(conn, lease.worker_id) if held[0] not in self._held]
+        log.warning("giving back runs whose claim was answered to nobody", runs=len(unknown))
+        await runs.release(conn, unknown)
+        lease.claimed = claimed
+        self._next_claim = 0.0
+
+    async def _release(self, conn: asyncpg.Connection) -> None:
+        batch = self._to_release[:]
+        await runs.release(conn, batch)
+        del self._to_release[: len(batch)]
+
+    # Claim
+
+    def _slots(self) -> int:
+        """Runs that may be claimed now. Finishes that wait to be stored hold no slot, up to as many again."""
+        if not self._claiming:
+            return 0
+        return min(self._concurrency - len(self._active), 2 * self._concurrency - len(self._held))
+
+    def _may_claim(self) -> bool:
+        return self._slots() > 0 and (self._more_due or now() >= self._next_claim)
+
+    async def _claim(self, conn: asyncpg.Connection, lease: Lease) -> None:
+        self._next_claim = now() + POLL
+        claimed = await runs.claim(conn, lease.worker_id, job_types=self._job_types, slots=self._slots())
+        self._more_due = bool(claimed)
+        if not claimed:
+            return
+        lease.claimed += len(claimed)
+        attempts = [Attempt(run, lease, self._save) for run in claimed]
+        self._held |= {attempt.run_id: attempt for attempt in attempts}
+        self._active.update(attempts)
+        self._quiet.clear()
+        self._start(attempts)
+
+    # Leave
+
+    async def leave(self) -> None:
+        """Give back whatever is left without a charge, and strike this worker off the list. Call it once `run` was cancelled."""
+        known = [attempt.held for attempt in self._held.values()] + self._to_release
+        self._abandon()
+        if self._lease is None:
+            return
+        conn = await connect(self._url, application="tawny-worker")
+        try:
+            async with conn.transaction():
+                await runs.leave(conn, self._lease.worker_id, known)
+        finally:
+            await conn.close()
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,66 @@
+"""A worker as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import structlog
+import uvloop
+
+from tawny.config import Settings
+from tawny.jobs import Tawny
+from tawny.workers.worker import Worker
+
+log = structlog.get_logger()
+
+
+def run_worker(
+    app: Tawny,
+    *,
+    url: str,
+    settings: Settings,
+    concurrency: int | None = None,
+    types: Sequence[str] | None = None,
+) -> int:
+    """Work until SIGTERM or SIGINT, and return the exit code. A second signal cuts the drain short."""
+    worker = Worker(
+        app.jobs,
+        url=url,
+        concurrency=concurrency or settings.concurrency,
+        lease=settings.lease,
+        drain=settings.drain,
+        listen=settings.notify,
+        job_types=types,
+    )
+    uvloop.run(_run(worker))
+    return 0
+
+
+async def _run(worker: Worker) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, worker)
+    all_through = await worker.run()
+    if not all_through:
+        _leave_the_rest_behind()
+
+
+def _stop(worker: Worker) -> None:
+    if worker.stopping:
+        log.info("stopping at once")
+        worker.hurry()
+    else:
+        log.info("stopping: running handlers are waited for")
+        worker.stop()
+
+
+def _leave_the_rest_behind() -> None:
+    """End this process now. Python would wait for handlers that do not stop: a plain function in its thread never has to, and a
+    coroutine may swallow its cancellation. Their runs have been given back already."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,186 @@
+"""A worker: handlers in the caller's loop, everything that keeps the lease in a thread of its own.
+
+A handler that blocks its loop, or burns the processor, costs itself and its neighbours time. It does not cost them the lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import structlog
+import uvloop
+
+from tawny.db.pool import UNREACHABLE, open_pool
+from tawny.jobs import Job
+from tawny.workers.attempt import Attempt, Checkpoint
+from tawny.workers.backoff import Backoff
+from tawny.workers.control import Control
+from tawny.workers.execute import Ended, Handlers
+from tawny.workers.inbox import Inbox
+from tawny.workers.reap import reap_forever
+
+log = structlog.get_logger()
+
+_LAST_WRITES = 3.0
+"""Seconds that the last finishes get to reach the database when a worker stops."""
+
+
+class Worker:
+    """Executes runs until it is told to stop.
+
+    `await worker.run()` on the loop that handlers are to run in. `stop()` ends it gracefully: nothing is claimed any more,
+    running handlers get `drain` seconds, and what is left is given back without a charge. `hurry()` cuts the drain short. Both
+    may be called from a signal handler, any number of times.
+    """
+
+    def __init__(
+        self,
+        jobs: Mapping[str, Job],
+        *,
+        url: str,
+        concurrency: int = 100,
+        lease: float = 15.0,
+        drain: float = 10.0,
+        listen: bool = True,
+        job_types: Sequence[str] | None = None,
+    ) -> None:
+        self._jobs = jobs
+        self._url = url
+        self._concurrency = concurrency
+        self._lease = lease
+        self._drain = drain
+        self._listen = listen
+        self._job_types = list(jobs if job_types is None else job_types)
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._machinery: _ControlThread | None = None
+        self.ready = asyncio.Event()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        if self._machinery is not None:
+            self._machinery.stop_claiming()
+        self._stopping.set()
+
+    def hurry(self) -> None:
+        self.stop()
+        self._hurry.set()
+
+    async def run(self) -> bool:
+        """Work until stopped. False when handlers were left behind, whose runs have been given back."""
+        threads = ThreadPoolExecutor(self._concurrency, thread_name_prefix="tawny-handler")
+        self._machinery = machinery = _ControlThread(self, asyncio.get_running_loop(), threads)
+        await machinery.start()
+        self.ready.set()
+        await self._stopping.wait()
+        quiet = await machinery.drain(self._drain, self._hurry)
+        await machinery.stop()
+        threads.shutdown(wait=False, cancel_futures=True)
+        return quiet
+
+
+class _ControlThread:
+    """The thread in which claims, renewals, writes and reaping happen, and the bridges between it and the handlers' loop."""
+
+    def __init__(self, worker: Worker, handlers_loop: asyncio.AbstractEventLoop, threads: ThreadPoolExecutor) -> None:
+        self._worker = worker
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="tawny-control", daemon=True)
+        self._handlers = Handlers(worker._jobs, threads, self._put_ended)
+        self._to_start: Inbox[list[Attempt]] = Inbox(handlers_loop, self._start_all)
+        self._control = Control(
+            worker._url,
+            job_types=worker._job_types,
+            concurrency=worker._concurrency,
+            lease=worker._lease,
+            listen=worker._listen,
+            start=self._to_start.put,
+            save=self._put_checkpoint,
+        )
+        self._ended: Inbox[Ended] = Inbox(self._loop, self._control.ended)
+        self._checkpoints: Inbox[Checkpoint] = Inbox(self._loop, self._store)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _put_ended(self, ended: Ended) -> None:
+        self._ended.put(ended)
+
+    def _put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._checkpoints.put(checkpoint)
+
+    def _store(self, checkpoints: list[Checkpoint]) -> None:
+        for checkpoint in checkpoints:
+            self._control.writer.checkpoint(checkpoint)
+
+    def _start_all(self, batches: list[list[Attempt]]) -> None:
+        for attempts in batches:
+            self._handlers.start(attempts)
+
+    # From the handlers' loop
+
+    async def start(self) -> None:
+        self._thread.start()
+        await self._there(self._begin())
+
+    def stop_claiming(self) -> None:
+        self._control.stop_claiming()
+
+    async def drain(self, seconds: float, hurry: asyncio.Event) -> bool:
+        """Wait for running handlers as long as may be. Whether all of them are through."""
+        self.stop_claiming()
+        quiet = asyncio.ensure_future(self._there(self._control.quiet()))
+        hurried = asyncio.ensure_future(hurry.wait())
+        await asyncio.wait({quiet, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        all_through = quiet.done()
+        for waiting in (quiet, hurried):
+            waiting.cancel()
+        return all_through
+
+    async def stop(self) -> None:
+        await self._there(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join)
+        self._loop.close()
+
+    async def _there(self, doing: Coroutine[Any, Any, None]) -> None:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(doing, self._loop))
+
+    # In the control thread
+
+    async def _begin(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._control.run()),
+            asyncio.create_task(self._control.writer.run()),
+            asyncio.create_task(self._reap()),
+        ]
+
+    async def _reap(self) -> None:
+        backoff = Backoff()
+        while True:
+            with suppress(*UNREACHABLE):
+                pool = await open_pool(self._worker._url, size=1, application="tawny-reaper")
+                try:
+                    await reap_forever(pool, lease=self._worker._lease)
+                finally:
+                    pool.terminate()
+            await asyncio.sleep(backoff.next())
+
+    async def _end(self) -> None:
+        self._control.stop_claiming()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._control.writer.drained(), _LAST_WRITES)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what was terminated is closed in the loop's next turn
+        try:
+            await self._control.leave()
+        except UNREACHABLE as error:
+            log.warning("could not say goodbye; others take these runs back when the lease ends", error=type(error).__name__)

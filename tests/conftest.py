@@ -1,0 +1,104 @@
+"""Fixtures for every room: one PostgreSQL and one migrated database for the whole test process, emptied between tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from hypothesis import settings
+from tests.postgres import temporary_server
+
+from tawny.db.migrate import migrate
+from tawny.db.pool import Connection, Pool, connect, open_pool
+
+# The same examples everywhere, and no verdict by the clock of a busy machine.
+settings.register_profile("tawny", derandomize=True, deadline=None)
+settings.load_profile("tawny")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A PostgreSQL server: the one of TEST_DATABASE_URL, or an embedded one of this test process."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with temporary_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str) -> Iterator[str]:
+    """The address of a migrated database that only this test process uses."""
+    with fresh_database(server_url, f"tawny_test_{os.getpid()}") as url:
+        yield url
+
+
+@contextmanager
+def fresh_database(server_url: str, name: str) -> Iterator[str]:
+    """Make a migrated database called `name`, and drop it afterwards."""
+    asyncio.run(_execute(server_url, f'create database "{name}"'))
+    try:
+        url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+        asyncio.run(_migrate(url))
+        yield url
+    finally:
+        asyncio.run(_execute(server_url, f'drop database if exists "{name}" with (force)'))
+
+
+async def _execute(url: str, statement: str) -> None:
+    conn = await asyncpg.connect(url)
+    await conn.execute(statement)
+    await conn.close()
+
+
+async def _migrate(url: str) -> None:
+    conn = await connect(url, timeout=None)
+    await migrate(conn)
+    await conn.close()
+
+
+_TABLES = ("run_events", "job_runs", "workers", "api_keys", "memberships", "projects", "users", "teams")
+
+
+@pytest.fixture
+async def conn(database_url: str) -> AsyncIterator[Connection]:
+    """A connection to an empty, migrated database."""
+    conn = await connect(database_url)
+    await conn.execute("".join(f"delete from {table};" for table in _TABLES))
+    yield conn
+    await conn.close()
+
+
+@pytest.fixture
+async def pool(conn: Connection, database_url: str) -> AsyncIterator[Pool]:
+    """A pool on the same database, for what needs several connections at once."""
+    pool = await open_pool(database_url, size=10)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+def scratch_url(server_url: str) -> Iterator[str]:
+    """The address of an empty database without Tawny's schema."""
+    name = f"tawny_scratch_{os.getpid()}"
+    asyncio.run(_execute(server_url, f'create database "{name}"'))
+    yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    asyncio.run(_execute(server_url, f'drop database if exists "{name}" with (force)'))
+
+
+@pytest.fixture
+async def scratch_conn(scratch_url: str) -> AsyncIterator[Connection]:
+    conn = await connect(scratch_url, timeout=None)
+    yield conn
+    await conn.close()

@@ -1,0 +1,68 @@
+"""Every list keeps its index: what one page reads does not grow with what is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from tawny.db.pool import Connection, connect
+from tawny.runs.find import StatusKind, all_list_statements
+
+RUNS = 100_000
+LIMIT = 50
+# A page of 51 rows in a handful of branches: their index pages and one heap page a row, with room for a merge's losers.
+MOST_BUFFERS = 300
+
+TEAM = UUID(int=1)
+RARE_PROJECT = UUID(int=7)  # one run in a thousand, all of them old
+END = (datetime(9999, 12, 31, tzinfo=UTC), UUID(int=2**128 - 1))
+DEEP = (datetime(2026, 1, 1, 6, tzinfo=UTC), UUID(int=0))
+
+_FILL = """
+insert into job_runs (id, team_id, project_id, job_type, status, triggered_by, params, created_at, completed_at)
+select
+    gen_random_uuid(), case when i % 10 = 0 then '00000000-0000-0000-0000-000000000002'::uuid else $1::uuid end,
+    case when i % 1000 = 7 then $2::uuid else ('00000000-0000-0000-0000-0000000001' || lpad((i % 20)::text, 2, '0'))::uuid end,
+    case when i % 997 = 0 then 'rare' else 'job_' || i % 3 end,
+    case when i % 500 = 3 then 'failed' when i % 700 = 5 then 'cancelled' else 'completed' end,
+    'schedule', '{"month": "2026-01"}',
+    '2026-01-01'::timestamptz + i * interval '1 second', '2026-02-01'
+from generate_series(1, $3) as i
+"""
+
+
+@pytest.fixture(scope="module")
+async def filled(database_url: str) -> AsyncIterator[Connection]:
+    conn = await connect(database_url, timeout=None)
+    await conn.execute("delete from run_events; delete from job_runs")
+    await conn.execute(_FILL, TEAM, RARE_PROJECT, RUNS)
+    await conn.execute("vacuum analyze job_runs")
+    yield conn
+    await conn.execute("delete from job_runs")
+    await conn.execute("vacuum job_runs")
+    await conn.close()
+
+
+@pytest.mark.parametrize("bound", [END, DEEP], ids=["first page", "deep page"])
+@pytest.mark.parametrize(("filters", "statement"), [pytest.param(*s, id=str(s[0])) for s in all_list_statements().items()])
+@pytest.mark.parametrize("job_type", ["job_1", "rare"])
+async def test_a_page_reads_a_bounded_number_of_buffers(
+    filled: Connection,
+    filters: tuple[bool, bool, StatusKind],
+    statement: str,
+    bound: tuple[datetime, UUID],
+    job_type: str,
+) -> None:
+    by_project, by_type, kind = filters
+    values = [RARE_PROJECT] * by_project + [job_type] * by_type
+    values += {None: [], "active": ["pending"], "outcome": ["failed"]}[kind]
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    plan = await filled.fetchval(f"explain (analyze, buffers, format json) {statement}", TEAM, *bound, since, LIMIT + 1, *values)
+    (root,) = json.loads(plan)
+    buffers = root["Plan"]["Shared Hit Blocks"] + root["Plan"]["Shared Read Blocks"]
+    assert buffers <= MOST_BUFFERS, json.dumps(root, indent=1)
+    assert "Seq Scan" not in plan

@@ -1,0 +1,74 @@
+"""SQL lives in files, is valid, and names its team."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import tawny
+from tawny.db.pool import Connection
+from tawny.db.queries import Query, load
+from tawny.runs.find import all_list_statements
+
+SOURCE = Path(tawny.__file__).parent
+ROOMS = sorted(path.parent for path in SOURCE.rglob("queries.sql"))
+QUERIES = [(room.name, query) for room in ROOMS for query in load(str(room / "__init__.py")).all.values()]
+
+
+@pytest.mark.parametrize(("room", "query"), [pytest.param(*q, id=f"{q[0]}.{q[1].name}") for q in QUERIES])
+def test_each_query_names_its_team_or_says_why_not(room: str, query: Query) -> None:
+    names_team = re.search(r"\bteam_id\b", query.sql) or {"team_id", "team_ids"} & set(query.parameters)
+    assert names_team or re.fullmatch(r"scope: system \(.{10,}\)", query.scope), (
+        f"{room}.{query.name} neither names a team nor says `-- scope: system (why)`"
+    )
+
+
+async def test_each_query_is_valid_against_the_schema(conn: Connection) -> None:
+    for _, query in QUERIES:
+        await conn.prepare(query.sql)
+
+
+async def test_each_combination_of_list_filters_is_valid_and_names_its_team(conn: Connection) -> None:
+    for statement in all_list_statements().values():
+        await conn.prepare(statement)
+        assert "team_id = $1" in statement
+
+
+def test_every_room_with_queries_was_looked_at() -> None:
+    assert {"runs", "access"} <= {room.name for room in ROOMS}
+
+
+_SQL = re.compile(r"\b(select\s.+\sfrom\s|insert\s+into\s|update\s+\w+\s+set\s|delete\s+from\s)", re.IGNORECASE | re.DOTALL)
+# The migrations' own bookkeeping, the fragments of the list, and a launcher that has no room.
+_ALLOWED = {"db/migrate.py", "runs/find.py"}
+
+
+def test_no_sql_stands_in_python_files() -> None:
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        name = path.relative_to(SOURCE).as_posix()
+        if name not in _ALLOWED:
+            found += [f"{name}:{text.lineno}" for text in _texts(path) if _SQL.search(text.value)]
+    assert found == []
+
+
+def _texts(path: Path) -> list[ast.Constant]:
+    tree = ast.parse(path.read_text())
+    docs = {id(node.body[0].value) for node in ast.walk(tree) if _has_docstring(node)}
+    return [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docs]
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and ast.get_docstring(node) is not None
+    )
+
+
+def test_rooms_import_without_a_database() -> None:
+    for room in ROOMS:
+        importlib.import_module(f"tawny.{room.name}")
