@@ -62,7 +62,14 @@ class Serving:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        eventually(self.has_left_nothing, PATIENCE)
+        try:
+            eventually(self.has_left_nothing)
+        finally:
+            self._kill_what_is_left()
+
+    def _kill_what_is_left(self) -> None:
+        for pid in filter(alive, self.pids):
+            os.kill(pid, signal.SIGKILL)
 
     @property
     def out(self) -> str:

@@ -1,0 +1,1 @@
+"""What Tawny costs, measured beside the floor: the same statements without Tawny. `scripts/bench` runs it."""

@@ -1,0 +1,1 @@
+"""The client: a process of its own, so that neither server pays for it."""

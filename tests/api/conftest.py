@@ -1,0 +1,23 @@
+"""One server for all tests of the API, and a new world for each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from api.world import Served, World, serve
+from tawny.db.pool import Connection
+
+
+@pytest.fixture(scope="session")
+def served(database_url: str) -> Iterator[Served]:
+    with serve(database_url) as served:
+        yield served
+
+
+@pytest.fixture
+async def world(served: Served, conn: Connection) -> AsyncIterator[World]:
+    async with httpx.AsyncClient(base_url=served.url, timeout=20, verify=False, trust_env=False) as http:
+        yield await World(served, conn, http).settle()
