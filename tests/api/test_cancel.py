@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -66,7 +66,7 @@ async def test_unknown_foreign_malformed_and_system_runs_are_the_same_404(world:
     _, claimed = await world.running()
     other_team, _ = await world.add_team()
     stranger = await world.add_key(team_id=other_team)
-    unknown = [uuid4(), await world.system_run(), "abc", f"{{{claimed.id}}}", claimed.id.hex]
+    unknown: list[UUID | str] = [uuid4(), await world.system_run(), "abc", f"{{{claimed.id}}}", claimed.id.hex]
     answers = [await world.cancel(claimed.id, as_=stranger), *[await world.cancel(id_) for id_ in unknown]]
     assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert len({answer.content for answer in answers}) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -103,7 +103,7 @@ async def test_unknown_foreign_malformed_and_system_runs_are_the_same_404(world:
     other_team, _ = await world.add_team()
     stranger = await world.add_key(team_id=other_team)
     mine = str(run_id)
-    unknown = [
+    unknown: list[UUID | str] = [
         uuid4(),
         await world.system_run(),
         "abc",

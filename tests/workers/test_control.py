@@ -316,3 +316,16 @@ async def test_a_million_reports_of_progress_cost_two_statements_a_beat(floor, m
     assert json.loads(row["progress"]) == {"processed": 1_000_000, "total": 1_000_000}
     assert statements["save_progress"] <= statements["renew"]
     assert set(statements) <= {"renew", "save_progress", "enlist", "claim", "finish", "leave", "held_by"}
+
+
+async def test_a_backlog_is_worked_off_without_waiting_for_the_next_beat(floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    counting = Counting(monkeypatch)
+
+    @floor.app.job("quick")
+    async def quick(run: Run) -> None: ...
+
+    made = [await floor.trigger("quick") for _ in range(60)]
+    async with floor.working(concurrency=2, lease=60.0, listen=False):
+        for run_id in made:
+            await floor.ended(run_id)
+    assert counting.statements["renew"] <= 5  # a beat is a second: each one waited for would be another

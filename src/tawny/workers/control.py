@@ -87,8 +87,9 @@ class Control:
             self.writer.finish(finishes)
         if not self._active:
             self._quiet.set()
-        if self._more_due or self._to_release:
+        if self._to_release:
             self._wake.set()
+        self._claim_on()
 
     def stop_claiming(self) -> None:
         self._claiming = False
@@ -109,6 +110,12 @@ class Control:
     def _stored(self, run_ids: list[UUID]) -> None:
         for run_id in run_ids:
             self._held.pop(run_id, None)
+        self._claim_on()
+
+    def _claim_on(self) -> None:
+        """There may be room for runs that were due at the last claim."""
+        if self._more_due:
+            self._wake.set()
 
     # The loop
 
