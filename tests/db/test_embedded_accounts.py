@@ -28,7 +28,10 @@ NOBODY = 65534
 AS_NOBODY: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 DAC_OVERRIDE, DAC_READ_SEARCH, SETUID, SETPCAP = 1, 2, 7, 8
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user, which each of these tests does")
+pytestmark = [
+    pytest.mark.walk,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user, which each of these tests does"),
+]
 
 
 def answer(url: str) -> object:

@@ -21,6 +21,8 @@ from tawny.db.embedded.binaries import find_binaries
 from tawny.db.embedded.place import Place
 from tawny.db.embedded.probe import accepts_connections
 
+pytestmark = pytest.mark.walk
+
 
 async def _commit(url: str, n: int) -> None:
     conn = await asyncpg.connect(url)
