@@ -120,10 +120,15 @@ def test_a_killed_worker_costs_no_more_than_the_way_from_the_checkpoint(
     before = caller.sees(run_id, lambda run: _processed(run) > CHECKPOINT_EVERY)
     killed = monotonic()
     os.kill(served.worker, signal.SIGKILL)
-    seen: list[int] = []
     caller.sees(run_id, lambda run: run["status"] == "running" and run["started_at"] != before["started_at"])
     say(f"running again {monotonic() - killed:.2f} s after the kill, with a lease of {LEASE} s")
-    run = caller.sees(run_id, lambda run: seen.append(_processed(run)) or run["status"] == "completed")
+    seen: list[int] = []
+
+    def completed(run: dict[str, Any]) -> bool:
+        seen.append(_processed(run))
+        return bool(run["status"] == "completed")
+
+    run = caller.sees(run_id, completed)
     assert counts(run["result"]) == counted
     assert min(seen) >= CHECKPOINT_EVERY
     assert events_of(served.folder / ".tawny", run_id) == ["triggered", "started", "lost", "started", "completed"]

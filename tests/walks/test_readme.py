@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from tests.commands import environment
+from tests.commands import Serving, environment
 from tests.postgres import eventually
 from tests.walks.terminal import Foreground, Shell
 
@@ -56,7 +56,7 @@ class Newcomer:
         self._say = say
         self._settings = {"TAWNY_PORT": port}  # the only thing that is not as printed: that port may be taken here
         self._shell = terminals.enter_context(Shell(clone))
-        self._server: Foreground
+        self._server: Serving
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -64,7 +64,7 @@ class Newcomer:
         yield
         self._say(f"{what}: {monotonic() - began:.1f} s")
 
-    def _start(self, command: str, screen: str) -> Foreground:
+    def _start(self, command: str, screen: str) -> Serving:
         started = Foreground(self._clone, command, screen=self._clone.parent / screen, **self._settings)
         return self._terminals.enter_context(started)
 
@@ -84,7 +84,7 @@ class Newcomer:
         eventually(lambda: self._status(run) == "running")
         self._server_call("POST", f"/v1/jobs/{run['id']}/cancel")  # the next one is to have the processor for itself
 
-    def _status(self, run: dict[str, Any]) -> str:
+    def _status(self, run: dict[str, Any]) -> object:
         return job_run(self._server_call("GET", f"/v1/jobs/{run['id']}"))["status"]
 
     def _server_call(self, method: str, path: str) -> str:
