@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from time import monotonic
 from typing import TypeVar
 
@@ -11,6 +13,22 @@ T = TypeVar("T")
 
 PATIENCE = 10.0
 """Seconds after which a fact that does not come is taken for a failure."""
+
+
+def ends(work: Callable[[], object]) -> None:
+    """Do this, and fail when it does not come to an end: what grows by the square of its input takes minutes here."""
+    done: Future[None] = Future()
+
+    def through() -> None:
+        try:
+            work()
+        except BaseException as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    threading.Thread(target=through, daemon=True).start()
+    done.result(PATIENCE)
 
 
 async def until(fact: Callable[[], Awaitable[T]], what: str) -> T:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from time import perf_counter
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import ends
 
 from tawny.access.email import check_email
 from tawny.access.names import check_slug, clean_name, slug_of
@@ -159,9 +160,7 @@ def test_checking_an_address_again_changes_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 50_000, "a." * 25_000 + "@", "a@" + "b-" * 25_000, "-" * 50_000 + "!", "a@" + "b." * 120])
 def test_long_text_is_refused_at_once(text: str) -> None:
-    began = perf_counter()
     for check in (check_email, check_slug, clean_name):
         if check is not clean_name or len(text) > 200:
             with pytest.raises(InvalidRequest):
-                check(text)
-    assert perf_counter() - began < 1  # a backtracking pattern would take minutes
+                ends(partial(check, text))  # a backtracking pattern would take minutes

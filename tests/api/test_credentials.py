@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from tests.waiting import until
 from api.world import SECRET, World
 from tawny.access import Actor, issue_token, revoke_key
 from tawny.access.key_text import new_key
+from tawny.db.pool import Pool
 
 BODY = "Send a valid API key"
 
@@ -99,11 +99,9 @@ async def test_a_key_in_the_query_is_never_taken(world: World) -> None:
         assert answer.status_code == 401
 
 
-async def test_a_refusal_is_quick_and_asks_no_database_when_the_checksum_is_wrong(world: World) -> None:
-    started = perf_counter()
-    for _ in range(20):
-        await refusal(world, "authorization: Bearer " + "x" * 10_000)
-    assert (perf_counter() - started) / 20 < 0.05
+async def test_a_refusal_asks_no_database_when_the_checksum_is_wrong(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pool, "acquire", lambda _: pytest.fail("the database was asked"))
+    await refusal(world, "authorization: Bearer " + "x" * 10_000)
 
 
 async def test_a_users_token_is_taken(world: World) -> None:
@@ -162,18 +160,16 @@ async def test_a_token_with_another_header_is_refused(world: World) -> None:
     await refusal(world, f"authorization: Bearer {issue_token(SECRET, world.owner_id, datetime.now(UTC) - timedelta(days=8))}")
 
 
-async def test_a_revoked_key_is_refused_within_a_second(world: World) -> None:
+async def test_a_revoked_key_is_refused_soon(world: World) -> None:
     assert (await world.list()).status_code == 200
     owner = Actor("user", world.owner_id, {world.team_id: "owner"}, user_id=world.owner_id)
     key_id = await world.conn.fetchval("select id from api_keys where last4 = $1", world.key[-4:])
-    started = perf_counter()
     await revoke_key(world.conn, owner, key_id)
 
     async def refused() -> bool:
         return (await world.list()).status_code == 401
 
     await until(refused, "the refusal of a revoked key")
-    assert perf_counter() - started < 1
 
 
 async def test_a_key_dies_with_its_makers_membership(world: World) -> None:

@@ -66,6 +66,11 @@ async def test_a_stopping_worker_waits_for_its_handlers(floor) -> None:
     worker = floor.worker(drain=30.0)
     working = asyncio.create_task(worker.run())
     await started.wait()
+
+    async def claimed_to_the_end() -> bool:
+        return not worker._machinery._control._more_due
+
+    await until(claimed_to_the_end, "a claim that came back empty")
     worker.stop()
     late = await floor.trigger("slow")
     go_on.set()
