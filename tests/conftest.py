@@ -68,7 +68,20 @@ async def _migrate(url: str) -> None:
     await conn.close()
 
 
-_TABLES = ("run_events", "job_runs", "workers", "api_keys", "memberships", "projects", "users", "teams")
+_TABLES = (
+    "run_logs",
+    "run_events",
+    "job_runs",
+    "job_places",
+    "run_totals",
+    "idempotency_keys",
+    "workers",
+    "api_keys",
+    "memberships",
+    "projects",
+    "users",
+    "teams",
+)
 
 
 @pytest.fixture

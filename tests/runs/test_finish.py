@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tawny import runs
-from tawny.runs import Finish
+from tawny.runs import Finish, Flushed
 
 
 async def test_a_completed_run_keeps_its_result_and_shows_all_of_its_progress(house) -> None:
@@ -30,7 +30,7 @@ async def test_where_no_total_was_told_what_was_done_was_the_total(house) -> Non
 
 async def test_progress_stored_before_is_completed_as_well(house) -> None:
     _, claimed = await house.running()
-    await runs.save_progress(house.conn, [((claimed.id, 1), '{"processed": 2, "total": 9, "message": "x"}')])
+    await runs.flush(house.conn, [Flushed((claimed.id, 1), '{"processed": 2, "total": 9, "message": "x"}')])
     await runs.finish(house.conn, [Finish(claimed.id, 1, "completed")])
     assert json.loads((await house.row(claimed.id))["progress"]) == {"processed": 9, "total": 9, "message": "x"}
 

@@ -6,11 +6,12 @@ import asyncio
 
 from tawny import runs
 from tawny.db.pool import Pool, connect
+from tawny.runs import Flushed
 
 
 async def test_a_dead_workers_run_is_due_again_and_charged_a_crash(house, reap) -> None:
     worker_id, claimed = await house.running()
-    await runs.save_progress(house.conn, [((claimed.id, 1), '{"processed": 3, "total": 9}')])
+    await runs.flush(house.conn, [Flushed((claimed.id, 1), '{"processed": 3, "total": 9}')])
     await house.die(worker_id)
     assert await reap() == {claimed.id: "pending"}
     row = await house.row(claimed.id)
@@ -53,7 +54,7 @@ async def test_the_third_crash_fails_the_run_as_poisoned_and_frees_its_slot(hous
     assert [set((await _crash(house, reap)).values()) for _ in range(3)] == [{"pending"}, {"pending"}, {"failed"}]
     row = await house.row(run_id)
     assert (row["status"], row["error_code"], row["crashes"], row["attempt"]) == ("failed", "poisoned", 3, 3)
-    assert "3 times" in row["error"]
+    assert row["error"] == "Given up after 3 crashes: the worker died while this run was on it."
     assert (await house.facts(run_id))[-2:] == ["lost", "failed"]
     await house.trigger()
 

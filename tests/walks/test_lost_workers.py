@@ -159,7 +159,7 @@ def test_a_run_that_kills_its_worker_is_given_up_while_its_neighbours_complete(
         poison = caller.trigger("poison")
         run = caller.ended(poison)
         assert (run["status"], run["result"]) == ("failed", None)
-        assert run["error"] == "The worker died 3 times while this run was on it."
+        assert run["error"] == "Given up after 3 crashes: the worker died while this run was on it."
         assert row_of(house.state, poison)["error_code"] == "poisoned"
         started = house.ledger.facts(poison, what="started")
         assert len(started) == len({fact["pid"] for fact in started}) == 3

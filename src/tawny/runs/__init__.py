@@ -1,11 +1,11 @@
 """The room of runs: each file is one verb, each change of state one guarded statement that leaves a fact."""
 
 from tawny.runs.cancel import cancel
-from tawny.runs.claim import Claimed, claim
+from tawny.runs.claim import Claimed, claim, claim_seated, set_places
 from tawny.runs.find import Filter, Page, Position, find, list_runs
-from tawny.runs.finish import Finish, finish
+from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
 from tawny.runs.lease import Held, Renewed, enlist, held_by, leave, release, renew
-from tawny.runs.pulse import save_checkpoints, save_progress
+from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
 from tawny.runs.run import CRASH_LIMIT, FIELDS, OUTCOMES, STATUSES, Outcome, Status
 from tawny.runs.trigger import Triggered, choose_job, trigger, trigger_system
@@ -18,9 +18,12 @@ __all__ = [
     "OUTCOMES",
     "STATUSES",
     "Claimed",
+    "Crash",
     "Filter",
     "Finish",
+    "Flushed",
     "Held",
+    "LogLine",
     "Outcome",
     "Page",
     "Position",
@@ -31,18 +34,23 @@ __all__ = [
     "cancel",
     "choose_job",
     "claim",
+    "claim_seated",
     "enlist",
+    "fence",
     "find",
     "finish",
+    "flush",
     "held_by",
     "leave",
     "list_runs",
+    "mark_overdue",
     "reap",
     "reap_orphans",
     "release",
     "renew",
     "save_checkpoints",
-    "save_progress",
+    "set_places",
+    "take_back",
     "trigger",
     "trigger_system",
 ]

@@ -1,4 +1,4 @@
-"""End runs, many at once."""
+"""End attempts, many at once."""
 
 from __future__ import annotations
 
@@ -8,29 +8,43 @@ from typing import Literal
 from uuid import UUID
 
 from tawny.db.pool import Connection
-from tawny.runs.lease import columns
-from tawny.runs.run import Outcome
+from tawny.runs.lease import Held, columns
+from tawny.runs.run import CRASH_LIMIT, Status
 from tawny.runs.statements import queries
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How an attempt ended, as its worker saw it. `result` and `progress` are JSON texts."""
+    """How an attempt ended, as its worker saw it. `result` and `progress` are JSON texts.
+
+    `retrying` is a failure after which the run is due again in `delay` seconds.
+    """
 
     run_id: UUID
     attempt: int
-    status: Literal["completed", "failed", "cancelled"]
+    status: Literal["completed", "failed", "cancelled", "retrying"]
     result: str | None = None
     error: str | None = None
     code: str | None = None
+    traceback: str | None = None
+    delay: float | None = None
     progress: str | None = None
 
 
-async def finish(conn: Connection, finishes: Sequence[Finish]) -> dict[UUID, Outcome]:
-    """End these runs in one statement, and return those that ended by it and how.
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """An attempt that ended without a word: what ran it died. `reason` is the end of a sentence."""
+
+    run_id: UUID
+    attempt: int
+    reason: str
+
+
+async def finish(conn: Connection, finishes: Sequence[Finish]) -> dict[UUID, Status]:
+    """End these attempts in one statement, and return what became of the runs that they ended.
 
     A run that somebody asked to stop ends cancelled whatever `status` says. A run that is not in this attempt's hands any more
-    is left alone and is missing from the answer, unless this very attempt had ended it before and only the reply was lost.
+    is left alone and is missing from the answer, unless this very attempt had ended before and only the reply was lost.
     """
     ordered = sorted(finishes, key=lambda f: f.run_id)
     rows = await conn.fetch(
@@ -41,15 +55,42 @@ async def finish(conn: Connection, finishes: Sequence[Finish]) -> dict[UUID, Out
         [f.result for f in ordered],
         [f.error for f in ordered],
         [f.code for f in ordered],
+        [f.traceback for f in ordered],
+        [f.delay for f in ordered],
         [f.progress for f in ordered],
     )
-    ended: dict[UUID, Outcome] = {row["id"]: row["status"] for row in rows}
+    ended: dict[UUID, Status] = {row["id"]: row["status"] for row in rows}
     if len(ended) < len(ordered):
         ended |= await _ended_before(conn, [f for f in ordered if f.run_id not in ended])
     return ended
 
 
-async def _ended_before(conn: Connection, finishes: Sequence[Finish]) -> dict[UUID, Outcome]:
+async def _ended_before(conn: Connection, finishes: Sequence[Finish]) -> dict[UUID, Status]:
     ids, attempts = columns([(f.run_id, f.attempt) for f in finishes])
     rows = await queries.ended_by(conn, run_ids=ids, attempts=attempts)
-    return {row["id"]: row["outcome"] for row in rows}
+    return {row["id"]: row["status"] for row in rows}
+
+
+async def take_back(conn: Connection, crashes: Sequence[Crash]) -> dict[UUID, Status]:
+    """Charge a crash to each of these runs and make it pending again; cancelled where somebody asked for that, failed
+    (`poisoned`) at the third crash since its last checkpoint. Returns what became of each that was still in these hands."""
+    ordered = sorted(crashes, key=lambda c: c.run_id)
+    rows = await queries.take_back(
+        conn,
+        run_ids=[c.run_id for c in ordered],
+        attempts=[c.attempt for c in ordered],
+        reasons=[c.reason for c in ordered],
+        crash_limit=CRASH_LIMIT,
+    )
+    return {row["id"]: row["status"] for row in rows}
+
+
+async def mark_overdue(conn: Connection, overdue: Sequence[tuple[Held, str]]) -> None:
+    """Leave the fact that these attempts were told to stop, and why, and that they did not."""
+    ordered = sorted(overdue)
+    await queries.overdue(
+        conn,
+        run_ids=[run_id for (run_id, _), _ in ordered],
+        attempts=[attempt for (_, attempt), _ in ordered],
+        reasons=[reason for _, reason in ordered],
+    )

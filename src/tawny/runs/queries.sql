@@ -74,7 +74,7 @@ values (:id, :name, :version, clock_timestamp() + make_interval(secs => :lease))
 -- scope: system (workers serve every team)
 -- The worker's own row is locked first: a reaper that has it is told apart from one that comes later.
 with me as (
-    select w.id from workers as w where w.id = :worker_id and w.leased_until > clock_timestamp() for update
+    select w.id, w.name from workers as w where w.id = :worker_id and w.leased_until > clock_timestamp() for update
 ),
 due as (
     select next.id
@@ -100,8 +100,9 @@ claimed as (
     returning r.*
 ),
 facts as (
-    insert into run_events (run_id, seq, team_id, kind, attempt, worker_id)
-    select id, last_seq, team_id, 'started', attempt, worker_id from claimed
+    insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
+    select c.id, c.last_seq, c.team_id, 'started', c.attempt, c.worker_id, jsonb_build_object('worker', me.name)
+    from claimed as c, me
 ),
 counted as (
     update workers as w set claimed = w.claimed + n.runs
@@ -109,8 +110,93 @@ counted as (
     where w.id = :worker_id and n.runs > 0
 )
 select
-    id, attempt, job_type, team_id, project_id, params::text, checkpoint::text, progress::text, timeout_seconds, failures, crashes
+    id, attempt, job_type, team_id, project_id, params::text, checkpoint::text, progress::text, timeout_seconds, failures, crashes,
+    log_lines, log_bytes, logs_dropped
 from claimed;
+
+-- name: claim_seated(worker_id, job_types, limits, slots)
+-- scope: system (workers serve every team)
+-- The claim for job types that limit how many of their runs run at once: a run is taken together with a free place of its type.
+-- A place is free unless the attempt that was seated there last is running. Between the look and the lock somebody else may have
+-- been seated; the lock then sees another row than the look did, and the comparison of the two refuses it.
+with me as (
+    select w.id, w.name from workers as w where w.id = :worker_id and w.leased_until > clock_timestamp() for update
+),
+free as materialized (
+    select s.job_type, s.place, s.run_id, s.attempt
+    from unnest(:job_types::text[], :limits::integer[]) as t (job_type, places)
+    join job_places as s on s.job_type = t.job_type and s.place <= t.places
+    where exists (select from me) and not exists (
+        select from job_runs as r where r.id = s.run_id and r.attempt = s.attempt and r.status = 'running'
+    )
+),
+locked as materialized (
+    select s.job_type, s.place
+    from job_places as s
+    join free as f
+        on f.job_type = s.job_type and f.place = s.place
+        and f.run_id is not distinct from s.run_id and f.attempt is not distinct from s.attempt
+    order by s.job_type, s.place
+    for update of s skip locked
+),
+places as (
+    select job_type, place, row_number() over (partition by job_type order by place) as nth from locked
+),
+room as (
+    select job_type, count(*) as places from locked group by job_type
+),
+due as materialized (
+    select next.id, room.job_type, next.run_at
+    from room
+    cross join lateral (
+        select r.id, r.run_at
+        from job_runs as r
+        where r.job_type = room.job_type and r.outcome is null and r.status = 'pending' and r.run_at <= now()
+        order by r.run_at, r.id
+        limit least(room.places, :slots::bigint)
+        for update skip locked
+    ) as next
+    order by next.run_at, next.id
+    limit :slots
+),
+chosen as (
+    select id, job_type, row_number() over (partition by job_type order by run_at, id) as nth from due
+),
+claimed as (
+    update job_runs as r
+    set status = 'running', attempt = r.attempt + 1, worker_id = :worker_id, last_seq = r.last_seq + 1,
+        started_at = date_trunc('milliseconds', clock_timestamp())
+    from chosen
+    where r.id = chosen.id
+    returning r.*, chosen.nth
+),
+seated as (
+    update job_places as s set run_id = c.id, attempt = c.attempt
+    from claimed as c
+    join places as p on p.job_type = c.job_type and p.nth = c.nth
+    where s.job_type = p.job_type and s.place = p.place
+),
+facts as (
+    insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
+    select c.id, c.last_seq, c.team_id, 'started', c.attempt, c.worker_id, jsonb_build_object('worker', me.name)
+    from claimed as c, me
+),
+counted as (
+    update workers as w set claimed = w.claimed + n.runs
+    from (select count(*) as runs from claimed) as n
+    where w.id = :worker_id and n.runs > 0
+)
+select
+    id, attempt, job_type, team_id, project_id, params::text, checkpoint::text, progress::text, timeout_seconds, failures, crashes,
+    log_lines, log_bytes, logs_dropped
+from claimed;
+
+-- name: set_places(job_types, limits)!
+-- scope: system (workers serve every team)
+insert into job_places (job_type, place)
+select t.job_type, generate_series(1, t.places)
+from unnest(:job_types::text[], :limits::integer[]) as t (job_type, places)
+on conflict do nothing;
 
 -- name: renew(worker_id, lease, run_ids, attempts)^
 -- scope: system (workers serve every team)
@@ -135,11 +221,33 @@ cross join (
 -- scope: system (workers serve every team)
 select id, attempt from job_runs where outcome is null and status = 'running' and worker_id = :worker_id;
 
--- name: save_progress(run_ids, attempts, progresses)!
+-- name: flush(run_ids, attempts, progresses, lines, bytes, dropped, log_runs, log_seqs, log_levels, log_messages, log_fields, log_times)!
 -- scope: system (guarded by the attempt that only the run's own worker holds)
-update job_runs as r set progress = p.progress::jsonb
-from unnest(:run_ids::uuid[], :attempts::integer[], :progresses::text[]) as p (id, attempt, progress)
-where r.id = p.id and r.attempt = p.attempt and r.status = 'running';
+-- Progress and log lines of many runs. Lines carry their numbers and counts are totals, so that it may be sent twice.
+with held as (
+    update job_runs as r
+    set progress = coalesce(f.progress::jsonb, r.progress),
+        log_lines = greatest(f.lines, r.log_lines), log_bytes = greatest(f.bytes, r.log_bytes),
+        logs_dropped = greatest(f.dropped, r.logs_dropped)
+    from unnest(
+        :run_ids::uuid[], :attempts::integer[], :progresses::text[], :lines::integer[], :bytes::integer[], :dropped::integer[]
+    ) as f (id, attempt, progress, lines, bytes, dropped)
+    where r.id = f.id and r.attempt = f.attempt and r.status = 'running'
+    returning r.id, r.team_id, r.attempt
+)
+insert into run_logs (run_id, seq, team_id, attempt, level, message, fields, logged_at)
+select held.id, l.seq, held.team_id, held.attempt, l.level, l.message, l.fields::jsonb, l.logged_at
+from unnest(
+    :log_runs::uuid[], :log_seqs::integer[], :log_levels::smallint[], :log_messages::text[], :log_fields::text[],
+    :log_times::timestamptz[]
+) as l (run_id, seq, level, message, fields, logged_at)
+join held on held.id = l.run_id
+on conflict (run_id, seq) do nothing;
+
+-- name: fence(run_id, attempt)$
+-- scope: system (guarded by the attempt that only the run's own worker holds)
+-- Holds the run in this attempt's hands until the transaction ends; nothing when it is not in them.
+select id from job_runs where id = :run_id and attempt = :attempt and status = 'running' for update;
 
 -- name: save_checkpoints(run_ids, attempts, states)
 -- scope: system (guarded by the attempt that only the run's own worker holds)
@@ -148,42 +256,56 @@ from unnest(:run_ids::uuid[], :attempts::integer[], :states::text[]) as c (id, a
 where r.id = c.id and r.attempt = c.attempt and r.status = 'running'
 returning r.id;
 
--- name: finish(run_ids, attempts, statuses, results, errors, codes, progresses)
+-- name: finish(run_ids, attempts, statuses, results, errors, codes, tracebacks, delays, progresses)
 -- scope: system (guarded by the attempt that only the run's own worker holds)
 -- The status is decided here and not by the worker: a run that somebody asked to stop ends cancelled, whatever its handler did.
+-- Otherwise `retrying` is pending again, due after its delay.
 with ended as (
     update job_runs as r
-    set status = case when r.cancel_requested_at is null then f.status else 'cancelled' end,
-        result = f.result::jsonb,
-        error = case when r.cancel_requested_at is null then f.error end,
-        error_code = case when r.cancel_requested_at is null then f.code end,
+    set status = status_after(f.status, r.cancel_requested_at),
+        result = case when status_after(f.status, r.cancel_requested_at) <> 'pending' then f.result::jsonb end,
+        error = case when status_after(f.status, r.cancel_requested_at) = 'failed' then f.error end,
+        error_code = case when status_after(f.status, r.cancel_requested_at) = 'failed' then f.code end,
         progress = case
             when f.status = 'completed' and r.cancel_requested_at is null then full_progress(coalesce(f.progress::jsonb, r.progress))
             else coalesce(f.progress::jsonb, r.progress)
         end,
-        completed_at = date_trunc('milliseconds', clock_timestamp()),
-        failures = r.failures + case when f.status = 'failed' then 1 else 0 end,
+        started_at = case when status_after(f.status, r.cancel_requested_at) <> 'pending' then r.started_at end,
+        completed_at = case
+            when status_after(f.status, r.cancel_requested_at) <> 'pending' then date_trunc('milliseconds', clock_timestamp())
+        end,
+        run_at = case
+            when f.delay is null then r.run_at
+            else date_trunc('milliseconds', clock_timestamp() + make_interval(secs => f.delay))
+        end,
+        failures = r.failures + case when f.status in ('failed', 'retrying') then 1 else 0 end,
         worker_id = null,
         last_seq = r.last_seq + 1
     from unnest(
         :run_ids::uuid[], :attempts::integer[], :statuses::text[], :results::text[], :errors::text[], :codes::text[],
-        :progresses::text[]
-    ) as f (id, attempt, status, result, error, code, progress)
+        :tracebacks::text[], :delays::float8[], :progresses::text[]
+    ) as f (id, attempt, status, result, error, code, traceback, delay, progress)
     where r.id = f.id and r.attempt = f.attempt and r.status = 'running'
-    returning r.id, r.last_seq, r.team_id, r.status, r.attempt
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.run_at, f.error, f.code, f.traceback
 ),
 facts as (
-    insert into run_events (run_id, seq, team_id, kind, attempt)
-    select id, last_seq, team_id, status, attempt from ended
+    insert into run_events (run_id, seq, team_id, kind, attempt, data)
+    select
+        id, last_seq, team_id, case status when 'pending' then 'retrying' else status end, attempt,
+        case when status in ('failed', 'pending') then jsonb_strip_nulls(jsonb_build_object(
+            'error', error, 'code', code, 'traceback', traceback, 'run_at', case status when 'pending' then ms(run_at) end
+        )) end
+    from ended
 )
 select id, status from ended;
 
 -- name: ended_by(run_ids, attempts)
 -- scope: system (guarded by the attempt that only the run's own worker holds)
--- Which of these attempts have ended their run already: their finish was stored and only its reply was lost.
-select r.id, r.outcome
+-- Which of these attempts have ended already: their finish was stored and only its reply was lost.
+select e.run_id as id, case e.kind when 'retrying' then 'pending' else e.kind end as status
 from unnest(:run_ids::uuid[], :attempts::integer[]) as f (id, attempt)
-join job_runs as r on r.id = f.id and r.attempt = f.attempt and r.outcome is not null;
+join run_events as e on e.run_id = f.id and e.attempt = f.attempt
+where e.kind in ('completed', 'failed', 'cancelled', 'retrying');
 
 -- name: release(run_ids, attempts)
 -- scope: system (guarded by the attempt that only the run's own worker holds)
@@ -234,19 +356,28 @@ where w.leased_until < clock_timestamp()
 order by w.id
 for update skip locked;
 
--- name: take_back(worker_ids, crash_limit)
+-- name: in_dead_hands(worker_ids)
 -- scope: system (every process may take back the runs of a dead worker)
+select r.id, r.attempt
+from job_runs as r
+where r.outcome is null and r.status = 'running' and r.worker_id = any(:worker_ids::uuid[])
+order by r.id
+for update;
+
+-- name: take_back(run_ids, attempts, reasons, crash_limit)
+-- scope: system (whose attempt was lost is no matter of teams)
+-- An attempt was lost without a goodbye: its run is charged a crash and is pending again, or has ended.
 with lost as (
-    select r.id, r.crashes + 1 as crashes, r.worker_id,
+    select r.id, r.crashes + 1 as crashes, r.worker_id, l.reason,
         case
             when r.cancel_requested_at is not null then 'cancelled'
             when r.crashes + 1 >= :crash_limit then 'failed'
             else 'pending'
         end as status
-    from job_runs as r
-    where r.outcome is null and r.status = 'running' and r.worker_id = any(:worker_ids::uuid[])
+    from unnest(:run_ids::uuid[], :attempts::integer[], :reasons::text[]) as l (id, attempt, reason)
+    join job_runs as r on r.id = l.id and r.attempt = l.attempt and r.status = 'running'
     order by r.id
-    for update
+    for update of r
 ),
 taken as (
     update job_runs as r
@@ -254,23 +385,40 @@ taken as (
         crashes = lost.crashes,
         started_at = case when lost.status <> 'pending' then r.started_at end,
         completed_at = case when lost.status <> 'pending' then date_trunc('milliseconds', clock_timestamp()) end,
-        error = case when lost.status = 'failed' then 'The worker died ' || lost.crashes || ' times while this run was on it.' end,
+        error = case
+            when lost.status = 'failed' then 'Given up after ' || lost.crashes || ' crashes: ' || lost.reason || '.'
+        end,
         error_code = case when lost.status = 'failed' then 'poisoned' end,
         worker_id = null,
         last_seq = r.last_seq + case when lost.status = 'pending' then 1 else 2 end
     from lost
     where r.id = lost.id
-    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.crashes, lost.worker_id
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.crashes, r.error, r.error_code, lost.worker_id, lost.reason
 ),
 facts as (
     insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
     select id, last_seq - case when status = 'pending' then 0 else 1 end, team_id, 'lost', attempt, worker_id,
-        jsonb_build_object('crashes', crashes)
+        jsonb_build_object('crashes', crashes, 'reason', reason)
     from taken
     union all
-    select id, last_seq, team_id, status, attempt, null, null from taken where status <> 'pending'
+    select id, last_seq, team_id, status, attempt, null,
+        case when status = 'failed' then jsonb_build_object('error', error, 'code', error_code) end
+    from taken
+    where status <> 'pending'
 )
 select id, status from taken;
+
+-- name: overdue(run_ids, attempts, reasons)!
+-- scope: system (guarded by the attempt that only the run's own worker holds)
+-- These attempts were told to stop and did not.
+with overdue as (
+    update job_runs as r set last_seq = r.last_seq + 1
+    from unnest(:run_ids::uuid[], :attempts::integer[], :reasons::text[]) as o (id, attempt, reason)
+    where r.id = o.id and r.attempt = o.attempt and r.status = 'running'
+    returning r.id, r.last_seq, r.team_id, r.attempt, r.worker_id, o.reason
+)
+insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
+select id, last_seq, team_id, 'overdue', attempt, worker_id, jsonb_build_object('reason', reason) from overdue;
 
 -- name: bury(worker_ids)!
 -- scope: system (every process may take back the runs of a dead worker)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from tawny.db.pool import Connection
-from tawny.runs.run import CRASH_LIMIT, Status
+from tawny.runs.finish import Crash, take_back
+from tawny.runs.run import Status
 from tawny.runs.statements import queries
+
+_REASON = "the worker died while this run was on it"
 
 
 async def reap(tx: Connection, *, lease: float) -> dict[UUID, Status]:
@@ -29,6 +32,7 @@ async def reap_orphans(tx: Connection) -> dict[UUID, Status]:
 
 
 async def _take_back(tx: Connection, workers: list[UUID]) -> dict[UUID, Status]:
-    rows = await queries.take_back(tx, worker_ids=workers, crash_limit=CRASH_LIMIT)
+    held = await queries.in_dead_hands(tx, worker_ids=workers)
+    taken = await take_back(tx, [Crash(row["id"], row["attempt"], _REASON) for row in held]) if held else {}
     await queries.bury(tx, worker_ids=workers)
-    return {row["id"]: row["status"] for row in rows}
+    return taken

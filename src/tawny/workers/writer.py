@@ -19,7 +19,7 @@ from tawny import runs
 from tawny.db.pool import UNREACHABLE, connect
 from tawny.errors import LeaseLost
 from tawny.jobs.progress import as_stored
-from tawny.runs import Finish
+from tawny.runs import Finish, Flushed
 from tawny.workers.attempt import Attempt, Checkpoint
 from tawny.workers.backoff import Backoff
 
@@ -118,7 +118,7 @@ class Writer:
         self._progress.clear()
         if not told:
             return
-        await runs.save_progress(conn, [(attempt.held, json.dumps(as_stored(progress))) for attempt, progress in told.items()])
+        await runs.flush(conn, [Flushed(attempt.held, json.dumps(as_stored(progress))) for attempt, progress in told.items()])
         for attempt, progress in told.items():
             attempt.progress_stored(progress)
 
@@ -140,9 +140,9 @@ def _answer(checkpoint: Checkpoint, stored: set[UUID]) -> None:
         )
 
 
-async def _finish_one_by_one(conn: asyncpg.Connection, batch: list[Finish]) -> dict[UUID, runs.Outcome]:
+async def _finish_one_by_one(conn: asyncpg.Connection, batch: list[Finish]) -> dict[UUID, runs.Status]:
     """One run's value that PostgreSQL does not take must not hold up the others."""
-    ended: dict[UUID, runs.Outcome] = {}
+    ended: dict[UUID, runs.Status] = {}
     for finish in batch:
         try:
             ended |= await runs.finish(conn, [finish])
