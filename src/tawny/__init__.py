@@ -8,17 +8,29 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tawny.errors import DefinitionError, JobFailed, LeaseLost, RunCancelled, TawnyError
+from tawny.errors import DefinitionError, JobFailed, LeaseLost, RunCancelled, RunTimedOut, TawnyError
 
 if TYPE_CHECKING:
     from tawny.jobs.app import Tawny
     from tawny.jobs.run import Run
+    from tawny.jobs.transaction import Transaction
 
     __version__: str
 
-__all__ = ["DefinitionError", "JobFailed", "LeaseLost", "Run", "RunCancelled", "Tawny", "TawnyError", "__version__"]
+__all__ = [
+    "DefinitionError",
+    "JobFailed",
+    "LeaseLost",
+    "Run",
+    "RunCancelled",
+    "RunTimedOut",
+    "Tawny",
+    "TawnyError",
+    "Transaction",
+    "__version__",
+]
 
-_LAZY = {"Tawny": "tawny.jobs.app", "Run": "tawny.jobs.run"}
+_LAZY = {"Tawny": "tawny.jobs.app", "Run": "tawny.jobs.run", "Transaction": "tawny.jobs.transaction"}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ TawnyError
 └── RunError                    raised inside handlers
     ├── JobFailed               by the author: this run has failed
     ├── RunCancelled            by Tawny: somebody asked for this run to stop
+    │   └── RunTimedOut         by Tawny: this attempt has taken longer than its job type allows
     └── LeaseLost               by Tawny: this attempt may not act any more
 
 `code` is stable and made for programs; the message is one sentence made for people and says what to do. The number is the
@@ -152,6 +153,13 @@ class JobFailed(RunError):
 
 class RunCancelled(RunError):
     """Raised by `run.track` and `run.check_cancelled` once somebody has asked for this run to stop."""
+
+
+class RunTimedOut(RunCancelled):
+    """Raised by `run.track` and `run.check_cancelled` once this attempt has taken longer than its job type's `timeout`.
+
+    It is a RunCancelled, so that what tidies up after a cancel tidies up after a timeout as well.
+    """
 
 
 class LeaseLost(RunError):

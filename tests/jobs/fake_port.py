@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -37,7 +39,12 @@ class FakePort:
 
     progress: RecordingProgress = field(default_factory=RecordingProgress)
     checkpoints: list[Any] = field(default_factory=list)
+    logged: list[tuple[int, str, str | None]] = field(default_factory=list)
+    transactions: list[Any] = field(default_factory=list)
+    """What `transaction()` hands out, one after the other."""
     cancel_requested: bool = False
+    timed_out: bool = False
+    told: bool = False
     lease_lost: bool = False
     waiting: list[Future[None]] | None = None
     """Given a list, checkpoints are not durable until somebody resolves them."""
@@ -49,6 +56,16 @@ class FakePort:
     def check_lease(self) -> None:
         if self.lease_lost:
             raise LeaseLost("This attempt may not act any more.")
+
+    def told_of_timeout(self) -> None:
+        self.told = True
+
+    def add_log_line(self, level: int, message: str, fields_json: str | None) -> None:
+        self.logged.append((level, message, fields_json))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        yield self.transactions.pop(0)
 
     def save_checkpoint(self, state_json: str) -> Future[None]:
         saved: Future[None] = Future()

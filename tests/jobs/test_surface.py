@@ -65,6 +65,17 @@ def census(run: Run) -> Census:
     return {"files": 1}
 
 
+@app.job("writes")
+async def writes(run: Run, months: list[str]) -> None:
+    run.log.info("Writing", months=len(months))
+    async with run.transaction() as tx:
+        await tx.executemany("insert into exported (month) values ($1)", [(month,) for month in months])
+        already: int = await tx.fetchval("select count(*) from exported")
+        rows = await tx.fetch("select month from exported limit $1", already)
+        tx.checkpoint({"months": [row["month"] for row in rows]})
+        await tx.checkpoint(1)
+
+
 async def tested(run: Run) -> int:
     return (await invoice_export(run, "2026-02", dry_run=True))["exported"]
 """
@@ -78,9 +89,8 @@ WRONG = {
 
 
 def test_the_public_surface() -> None:
-    assert tawny.__all__ == sorted(
-        ["DefinitionError", "JobFailed", "LeaseLost", "Run", "RunCancelled", "Tawny", "TawnyError", "__version__"]
-    )
+    names = "DefinitionError JobFailed LeaseLost Run RunCancelled RunTimedOut Tawny TawnyError Transaction __version__"
+    assert tawny.__all__ == names.split()
     assert all(getattr(tawny, name) for name in tawny.__all__)
     assert dir(tawny) == tawny.__all__
     with pytest.raises(AttributeError, match="has no attribute 'Tawney'"):

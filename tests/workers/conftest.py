@@ -47,7 +47,7 @@ class Floor:
         return made.id
 
     def worker(self, **options: object) -> Worker:
-        return Worker(self.app.jobs, **{"url": self.url, "concurrency": 10, "lease": 2.0, "drain": 5.0, **options})
+        return Worker(self.app, **{"url": self.url, "concurrency": 10, "lease": 2.0, "drain": 5.0, **options})
 
     @asynccontextmanager
     async def working(self, **options: object) -> AsyncIterator[Worker]:

@@ -15,7 +15,7 @@ from tests.waiting import until
 from tawny import LeaseLost, Run, runs
 from tawny.db import pool as db_pool
 from tawny.runs.statements import queries
-from tawny.workers import control, writer
+from tawny.workers import control, take, writer
 
 
 async def _worker_ids(floor) -> list:
@@ -188,7 +188,7 @@ async def test_runs_of_a_claim_whose_reply_was_lost_are_given_back_and_done(floo
             raise ConnectionResetError("the reply never came")
         return claimed
 
-    monkeypatch.setattr(control, "runs", _Runs(claim=claim))
+    monkeypatch.setattr(take, "runs", _Runs(claim=claim))
 
     @floor.app.job("done")
     async def done(run: Run) -> None: ...

@@ -1,11 +1,13 @@
-"""How a child process notices that its parent is gone, even when that one had no time to say so."""
+"""How a child process notices that its parent is gone, even when that one had no time to say so; and how it starts again."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from time import sleep
+from typing import NoReturn
 
 _HURRY_AFTER = 1.0
 _KILL_AFTER = 5.0
@@ -19,6 +21,15 @@ def stop_with_parent(fd: int) -> None:
     """
     os.set_inheritable(fd, False)
     threading.Thread(target=_watch, args=(fd,), name="parent", daemon=True).start()
+
+
+def start_again(fd: int | None) -> NoReturn:
+    """Replace this process by a new one of the same command, which watches the pipe `fd` as well. Nothing of this one goes on."""
+    if fd is not None:
+        os.set_inheritable(fd, True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  (its own command line)
 
 
 def _watch(fd: int) -> None:

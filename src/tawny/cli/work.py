@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -44,7 +45,8 @@ def work(
     url = database.joined(settings)
     with database.explained():
         asyncio.run(wait_for_schema(url))
-    raise typer.Exit(run_worker(jobs, url=url, settings=settings, concurrency=settings.concurrency, types=chosen))
+    restart = partial(orphan.start_again, parent_fd)
+    raise typer.Exit(run_worker(jobs, url=url, settings=settings, types=chosen, restart=restart))
 
 
 def choose_types(names: str | None, known: Collection[str]) -> list[str] | None:

@@ -3,14 +3,18 @@
 from tawny.jobs.app import Tawny
 from tawny.jobs.job import Job, Scope
 from tawny.jobs.load import load_app
+from tawny.jobs.log import LEVELS
 from tawny.jobs.outcome import ResultError, encode_result
 from tawny.jobs.params import ParamsSchema
 from tawny.jobs.port import Port
 from tawny.jobs.progress import Progress, Reported, as_stored
+from tawny.jobs.retry import delay_before_retry
 from tawny.jobs.run import Run
 from tawny.jobs.text import clean_text
+from tawny.jobs.transaction import Transaction
 
 __all__ = [
+    "LEVELS",
     "Job",
     "ParamsSchema",
     "Port",
@@ -20,8 +24,10 @@ __all__ = [
     "Run",
     "Scope",
     "Tawny",
+    "Transaction",
     "as_stored",
     "clean_text",
+    "delay_before_retry",
     "encode_result",
     "load_app",
 ]

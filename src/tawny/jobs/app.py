@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Any, Concatenate, TypeVar
 
@@ -19,9 +21,8 @@ Handler = TypeVar("Handler", bound=Callable[Concatenate[Run, ...], Result | Awai
 class Tawny:
     """An app: the job types of one server. `lifespan` opens what they share, once per worker; `run.state` holds it."""
 
-    def __init__(self, lifespan: Callable[..., Any] | None = None) -> None:
-        if lifespan is not None and not callable(lifespan):
-            raise DefinitionError("Tawny(lifespan=...) must be a function that opens what the job types share.")
+    def __init__(self, lifespan: Callable[..., AbstractAsyncContextManager[Any]] | None = None) -> None:
+        _check_lifespan(lifespan)
         self.lifespan = lifespan
         self._jobs: dict[str, Job] = {}
 
@@ -111,3 +112,12 @@ class Tawny:
             return handler
 
         return add
+
+
+def _check_lifespan(lifespan: object) -> None:
+    if lifespan is None:
+        return
+    if not callable(lifespan):
+        raise DefinitionError("Tawny(lifespan=...) must be a function that opens what the job types share.")
+    if any(check(lifespan) for check in (inspect.isasyncgenfunction, inspect.isgeneratorfunction, inspect.iscoroutinefunction)):
+        raise DefinitionError("The function of Tawny(lifespan=...) needs the decorator @asynccontextmanager, and one `yield`.")

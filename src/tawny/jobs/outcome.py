@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from itertools import islice
 from types import MappingProxyType
@@ -11,17 +10,13 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from tawny.errors import TawnyError
-from tawny.jobs.text import REPLACEMENT, clean_text
+from tawny.jobs.text import clean_json, clean_text
 
 LIMIT: Final = 1024 * 1024
 """Bytes of JSON (UTF-8) that a result or a checkpoint may take."""
 
 DEPTH: Final = 100
 """How deep a result or a checkpoint may be nested: PostgreSQL and its readers have a limit, and not the same one."""
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-# An escaped NUL in JSON text: the backslash of \u0000 must not itself be escaped by the one before it.
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class ResultError(TawnyError):
@@ -56,7 +51,7 @@ def _encode(value: object, what: str) -> str:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
     except Exception as error:  # also whatever an author's own dict or __str__ raises
         raise ValueError(_why(value, what, error)) from None
-    text = _NUL.sub(rf"\1{REPLACEMENT}", _SURROGATE.sub(REPLACEMENT, text))
+    text = clean_json(text)
     if len(text.encode()) > LIMIT:
         raise ValueError(f"The {what} is larger than 1 MiB; keep large data elsewhere and its address here.")
     if text.count("[") + text.count("{") > DEPTH and _is_deeper(value, DEPTH):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 from uuid import UUID
 
-from tawny.errors import RunCancelled
+from tawny.errors import RunCancelled, RunTimedOut
+from tawny.jobs.done import DONE
+from tawny.jobs.log import Log
 from tawny.jobs.outcome import encode_state
 from tawny.jobs.port import Port
 from tawny.jobs.progress import Template
+from tawny.jobs.transaction import Transaction
 
 T = TypeVar("T")
 
@@ -51,6 +55,8 @@ class Run:
         """What the handler was called with, by name. Read-only."""
         self.state = state
         """What the app's `lifespan` opened for this worker, None without one."""
+        self.log = Log(port)
+        """The log that is kept with the run: `run.log.info("Exported", rows=20)`."""
         self._port = port
         self._checkpoint = checkpoint
         # Looked up once: `progress` may be called a million times.
@@ -86,7 +92,8 @@ class Run:
     ) -> Iterator[T] | AsyncIterator[T]:
         """Hand out the items one by one, and report progress after each; `for`, or `async for` over an async iterable.
 
-        Raises RunCancelled in place of the next item once somebody asked for the run to stop. `total` is `len(items)` where
+        Raises RunCancelled in place of the next item once somebody asked for the run to stop, and RunTimedOut, which is one, once
+        the attempt has taken longer than its job type's `timeout`. `total` is `len(items)` where
         there is one. `message` may hold `{processed}` and `{total}` in braces, and nothing else. A loop that is left early
         leaves the progress of the items it finished.
         """
@@ -120,15 +127,25 @@ class Run:
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody asked for this run to stop. Return early then; what you return is kept as the result."""
-        self._check_lease()
-        return self._port.cancel_requested
+        """Whether this attempt should stop: somebody asked for it, or its timeout has passed.
 
-    def check_cancelled(self) -> None:
-        """Raise RunCancelled once somebody asked for this run to stop."""
+        Return early then. What you return is kept as the result.
+        """
         self._check_lease()
         if self._port.cancel_requested:
+            return True
+        if self._port.timed_out:
+            self._port.told_of_timeout()
+            return True
+        return False
+
+    def check_cancelled(self) -> None:
+        """Raise RunCancelled once somebody asked for this run to stop, and RunTimedOut once its timeout has passed."""
+        if not self.cancelled:
+            return
+        if self._port.cancel_requested:
             raise RunCancelled("Somebody asked for this run to stop.")
+        raise RunTimedOut("This attempt has taken longer than it may.")
 
     def checkpoint(self, state: object) -> Awaitable[None]:
         """Save where a later attempt should go on: `await run.checkpoint(state)`; a plain handler's call simply blocks.
@@ -143,7 +160,7 @@ class Run:
             return self._saved(saved, text)
         saved.result()
         self._checkpoint = text
-        return _Done()
+        return DONE
 
     async def _saved(self, saved: Future[None], text: str) -> None:
         # Shielded: a handler that is cancelled stops waiting, but what the worker is about to write stays as it is.
@@ -156,13 +173,18 @@ class Run:
         self._check_lease()
         return None if self._checkpoint is None else json.loads(self._checkpoint)
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Write to Tawny's own database: `async with run.transaction() as tx: await tx.execute(...)`.
 
-class _Done:
-    """Lets `await run.checkpoint(...)` go through where the call has blocked already."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        return
-        yield
+        Rows and `tx.checkpoint(state)` are committed together when the block ends, and only if this attempt still has the run:
+        LeaseLost otherwise, and nothing is stored. After 10 seconds TimeoutError, and nothing is stored. For async handlers.
+        """
+        self._check_lease()
+        async with self._port.transaction() as tx:
+            yield tx
+        if tx.state is not None:
+            self._checkpoint = tx.state
 
 
 def _in_a_loop() -> bool:

@@ -14,6 +14,9 @@ REPLACEMENT: Final = "\ufffd"
 # What PostgreSQL cannot hold (NUL, lone surrogates), and what changes how the text around it is shown: control characters
 # (terminals act on them) and the explicit directions (they show text in another order than it is stored).
 _LINE_ENDS = re.compile("\r\n?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# An escaped NUL in JSON text: the backslash of \u0000 must not itself be escaped by the one before it.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -31,6 +34,11 @@ def clean_text(text: object, limit: int = LIMIT) -> str:
         return kept
     mark = CUT_MARK.encode()[:limit]
     return (encoded[: limit - len(mark)] + mark).decode(errors="ignore")
+
+
+def clean_json(text: str) -> str:
+    """Return a JSON text with U+FFFD for what PostgreSQL cannot store in one: lone surrogates and escaped NUL."""
+    return _NUL.sub(rf"\1{REPLACEMENT}", _SURROGATE.sub(REPLACEMENT, text))
 
 
 def _read(text: object) -> str:

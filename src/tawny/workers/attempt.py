@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from tawny.errors import LeaseLost
-from tawny.jobs.progress import Progress, Reported, as_stored
+from tawny.jobs import Progress, Reported, Transaction, as_stored
 from tawny.runs import Claimed, Held
 from tawny.workers.lease import Lease, now
+from tawny.workers.log_buffer import LogBuffer
 
 
 class Checkpoint:
@@ -29,17 +31,42 @@ class Attempt:
 
     It is the port through which a `Run` talks to its worker. Each attribute is written by one thread only and holds one object,
     so that no lock is needed: the handler reports to `progress` and the control thread reads it; the control thread writes
-    `cancel_requested` and `taken_away` and the handler looks at them.
+    `cancel_requested`, `timed_out` and `taken_away` and the handler looks at them.
     """
 
-    __slots__ = ("_lease", "_save", "_stored", "cancel_requested", "claimed", "finishing", "progress", "taken_away")
+    __slots__ = (
+        "_lease",
+        "_save",
+        "_stored",
+        "cancel_requested",
+        "claimed",
+        "entered_at",
+        "finishing",
+        "interrupt",
+        "interrupted",
+        "knows_of_timeout",
+        "logs",
+        "open_transaction",
+        "progress",
+        "taken_away",
+        "timed_out",
+    )
 
     def __init__(self, claimed: Claimed, lease: Lease, save: Callable[[Checkpoint], None]) -> None:
         self.claimed = claimed
         self.progress = Progress()
+        self.logs = LogBuffer(claimed)
         self.cancel_requested = False
+        self.timed_out = False
+        self.knows_of_timeout = False
         self.taken_away = False
         self.finishing = False
+        self.entered_at: float | None = None
+        """When its handler began, on the clock of leases."""
+        self.interrupted = False
+        self.interrupt: Callable[[], None] | None = None
+        """Stops the handler where that can be done, from any thread."""
+        self.open_transaction: Callable[[Attempt], AbstractAsyncContextManager[Transaction]] | None = None
         self._lease = lease
         self._save = save
         self._stored: Reported | None = None
@@ -57,14 +84,45 @@ class Attempt:
         """Whether this attempt may not act any more."""
         return self.taken_away or now() >= self._lease.deadline
 
+    @property
+    def deadline(self) -> float:
+        """Until when it may act, on the clock of leases."""
+        return 0.0 if self.taken_away else self._lease.deadline
+
+    def enter(self, interrupt: Callable[[], None] | None) -> None:
+        """Its handler begins. `interrupt` stops it, None where nothing can."""
+        self.interrupt = interrupt
+        self.entered_at = now()
+
+    def stop_now(self) -> None:
+        """Interrupt its handler, or keep it from beginning."""
+        self.interrupted = True
+        if self.interrupt is not None:
+            self.interrupt()
+
+    # The port
+
     def check_lease(self) -> None:
         if self.taken_away or now() >= self._lease.deadline:
             raise LeaseLost("This attempt may not act any more: its worker lost the lease on the run.")
+
+    def told_of_timeout(self) -> None:
+        self.knows_of_timeout = True
+
+    def add_log_line(self, level: int, message: str, fields_json: str | None) -> None:
+        self.logs.add(level, message, fields_json)
 
     def save_checkpoint(self, state_json: str) -> Future[None]:
         checkpoint = Checkpoint(self, state_json)
         self._save(checkpoint)
         return checkpoint.stored
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        if self.open_transaction is None:
+            raise RuntimeError("There is no database for run.transaction() here.")
+        return self.open_transaction(self)
+
+    # Progress
 
     def unstored_progress(self) -> Reported | None:
         """The latest report, when it is not in the database yet."""
@@ -76,4 +134,8 @@ class Attempt:
     def last_progress(self) -> str | None:
         """The latest report as it is stored, JSON; None when the handler never reported."""
         latest = self.progress.latest
-        return None if latest is None else json.dumps(as_stored(latest), ensure_ascii=False)
+        return None if latest is None else progress_json(latest)
+
+
+def progress_json(reported: Reported) -> str:
+    return json.dumps(as_stored(reported), ensure_ascii=False)

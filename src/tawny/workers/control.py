@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -17,13 +17,16 @@ import structlog
 
 from tawny import __version__, runs
 from tawny.db.pool import UNREACHABLE, connect
-from tawny.runs import Finish, Held, Renewed
+from tawny.jobs import Job
+from tawny.runs import Claimed, Finish, Held, Renewed
 from tawny.runs.wake import CHANNEL, NEW_RUN
 from tawny.workers.attempt import Attempt, Checkpoint
 from tawny.workers.backoff import Backoff
-from tawny.workers.execute import Ended
+from tawny.workers.handlers import Ended
 from tawny.workers.lease import Lease, now
-from tawny.workers.writer import Writer
+from tawny.workers.stopping import Reason, Stopping
+from tawny.workers.take import Take
+from tawny.workers.writer import Ending, Writer
 
 log = structlog.get_logger()
 
@@ -38,27 +41,34 @@ class Control:
         self,
         url: str,
         *,
-        job_types: Sequence[str],
+        jobs: Mapping[str, Job],
         concurrency: int,
         lease: float,
         listen: bool,
+        isolating: bool,
         start: Callable[[list[Attempt]], None],
         save: Callable[[Checkpoint], None],
+        stuck: Callable[[], None],
     ) -> None:
+        """`jobs`: the types whose runs are claimed. `stuck` is called once a handler does not stop."""
         self._url = url
-        self._job_types = list(job_types)
+        self._take = Take(jobs)
         self._concurrency = concurrency
         self._lease_seconds = lease
         self._listen = listen
         self._start = start
         self._save = save
+        self._call_stuck = stuck
+        self._stopping = Stopping(jobs, self._overdue, isolating=isolating)
         self.writer = Writer(url, self._stored)
 
         self._beat = min(1.0, lease / 5)
         self._lease: Lease | None = None
         self._held: dict[UUID, Attempt] = {}
         self._active: set[Attempt] = set()
+        self._stuck: dict[Attempt, Reason] = {}
         self._to_release: list[Held] = []
+        self._to_tell: list[tuple[Held, Reason]] = []
         self._next_beat = 0.0
         self._next_claim = 0.0
         self._more_due = False
@@ -72,31 +82,57 @@ class Control:
 
     def ended(self, ended: list[Ended]) -> None:
         """These attempts' handlers are through."""
-        finishes = []
-        for attempt, finish in ended:
-            self._active.discard(attempt)
-            if finish is None:
+        endings: list[Ending] = []
+        for attempt, how in ended:
+            self._through(attempt)
+            if how is None:
                 self._give_up(attempt)
             else:
                 attempt.finishing = True
-                finishes.append(finish)
-        self._deliver(finishes)
+                endings.append((attempt, how))
+        self._deliver(endings)
 
-    def _deliver(self, finishes: list[Finish]) -> None:
-        if finishes:
-            self.writer.finish(finishes)
-        if not self._active:
-            self._quiet.set()
+    def _through(self, attempt: Attempt) -> None:
+        self._active.discard(attempt)
+        self._stuck.pop(attempt, None)
+        self._stopping.forget(attempt)
+
+    def _deliver(self, endings: list[Ending]) -> None:
+        if endings:
+            self.writer.end(endings)
+        self._look_whether_quiet()
         if self._to_release:
             self._wake.set()
         self._claim_on()
+
+    def _look_whether_quiet(self) -> None:
+        if len(self._active) == len(self._stuck):
+            self._quiet.set()
 
     def stop_claiming(self) -> None:
         self._claiming = False
 
     async def quiet(self) -> None:
-        """Return once no handler is running."""
+        """Return once no handler is running, save those that do not stop."""
         await self._quiet.wait()
+
+    def _overdue(self, attempt: Attempt, reason: Reason) -> None:
+        """It was told to stop and did not. Only the end of this process ends its handler."""
+        log.error("a handler does not stop", run_id=str(attempt.run_id), job_type=attempt.claimed.job_type, told=reason)
+        self._stuck[attempt] = reason
+        self._to_tell.append((attempt.held, reason))
+        self.stop_claiming()
+        self._look_whether_quiet()
+        self._wake.set()
+        self._call_stuck()
+
+    def end_stuck(self, how: Callable[[Attempt], Finish]) -> None:
+        """End, in this way, the attempts that timed out and do not stop. What they do from here on is refused."""
+        timed_out = [attempt for attempt, reason in self._stuck.items() if reason == "timeout" and not attempt.lost]
+        for attempt in timed_out:
+            attempt.finishing = attempt.taken_away = True
+        if timed_out:
+            self.writer.end([(attempt, how(attempt)) for attempt in timed_out])
 
     def _hear(self, _conn: object, _pid: int, _channel: str, message: object) -> None:
         if message == NEW_RUN:
@@ -107,9 +143,11 @@ class Control:
             return
         self._wake.set()
 
-    def _stored(self, run_ids: list[UUID]) -> None:
-        for run_id in run_ids:
-            self._held.pop(run_id, None)
+    def _stored(self, attempts: list[Attempt]) -> None:
+        for attempt in attempts:
+            self._held.pop(attempt.run_id, None)
+            # A place of its type is free, for a run that may have been due for long.
+            self._more_due |= self._take.is_limited(attempt.claimed.job_type)
         self._claim_on()
 
     def _claim_on(self) -> None:
@@ -150,6 +188,7 @@ class Control:
             sent_at = now()
             worker_id = await runs.enlist(conn, name=_name(), version=__version__, lease=self._lease_seconds)
             self._lease = Lease(worker_id, self._lease_seconds, sent_at)
+            await self._take.prepare(conn)
             log.info("enlisted", worker_id=str(worker_id))
         return self._lease
 
@@ -157,6 +196,8 @@ class Control:
         """Do what is due. False once the lease is over."""
         if now() >= self._next_beat:
             await self._renew(conn, lease)
+        if self._to_tell:
+            await self._tell_overdue(conn)
         if self._to_release:
             await self._release(conn)
         if self._may_claim() and not lease.over:
@@ -198,11 +239,11 @@ class Control:
         self._heed(renewed)
         if renewed.claimed != lease.claimed:
             await self._return_unknown(conn, lease, renewed.claimed)
-        return self.writer.flush([attempt for attempt in self._active if attempt.unstored_progress()])
+        return self.writer.flush([a for a in self._active if a.unstored_progress() or a.logs.unstored])
 
     def _heed(self, renewed: Renewed) -> None:
         for run_id in renewed.to_cancel & self._held.keys():
-            self._held[run_id].cancel_requested = True
+            self._stopping.cancel(self._held[run_id])
         for run_id in renewed.gone & self._held.keys():
             if not self._held[run_id].finishing:
                 self._held.pop(run_id).taken_away = True
@@ -220,6 +261,11 @@ class Control:
         await runs.release(conn, batch)
         del self._to_release[: len(batch)]
 
+    async def _tell_overdue(self, conn: asyncpg.Connection) -> None:
+        batch = self._to_tell[:]
+        await runs.mark_overdue(conn, batch)
+        del self._to_tell[: len(batch)]
+
     # Claim
 
     def _slots(self) -> int:
@@ -233,15 +279,19 @@ class Control:
 
     async def _claim(self, conn: asyncpg.Connection, lease: Lease) -> None:
         self._next_claim = now() + POLL
-        claimed = await runs.claim(conn, lease.worker_id, job_types=self._job_types, slots=self._slots())
+        claimed = await self._take(conn, lease.worker_id, self._slots())
         self._more_due = bool(claimed)
-        if not claimed:
-            return
+        if claimed:
+            self._begin(lease, claimed)
+
+    def _begin(self, lease: Lease, claimed: list[Claimed]) -> None:
         lease.claimed += len(claimed)
         attempts = [Attempt(run, lease, self._save) for run in claimed]
         self._held |= {attempt.run_id: attempt for attempt in attempts}
         self._active.update(attempts)
         self._quiet.clear()
+        for attempt in attempts:
+            self._stopping.watch(attempt)
         self._start(attempts)
 
     # Leave

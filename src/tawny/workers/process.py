@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 import uvloop
@@ -23,18 +23,22 @@ def run_worker(
     *,
     url: str,
     settings: Settings,
-    concurrency: int | None = None,
     types: Sequence[str] | None = None,
+    restart: Callable[[], object] = lambda: None,
 ) -> int:
-    """Work until SIGTERM or SIGINT, and return the exit code. A second signal cuts the drain short."""
+    """Work until SIGTERM or SIGINT, and return the exit code. A second signal cuts the drain short.
+
+    `restart` replaces this process by a new one; it is called once a handler does not stop.
+    """
     worker = Worker(
-        app.jobs,
+        app,
         url=url,
-        concurrency=concurrency or settings.concurrency,
+        concurrency=settings.concurrency,
         lease=settings.lease,
         drain=settings.drain,
         listen=settings.notify,
         job_types=types,
+        restart=restart,
     )
     uvloop.run(_run(worker))
     return 0

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from random import random
 from typing import Any
 
 import structlog
 import uvloop
 
 from tawny.db.pool import UNREACHABLE, open_pool
-from tawny.jobs import Job
+from tawny.jobs import Tawny
+from tawny.runs import Finish
+from tawny.workers import verdict
 from tawny.workers.attempt import Attempt, Checkpoint
 from tawny.workers.backoff import Backoff
 from tawny.workers.control import Control
-from tawny.workers.execute import Ended, Handlers
+from tawny.workers.handlers import Ended, Handlers
 from tawny.workers.inbox import Inbox
+from tawny.workers.lifespan import entered
 from tawny.workers.reap import reap_forever
+from tawny.workers.transactions import Transactions
 
 log = structlog.get_logger()
 
@@ -36,11 +41,14 @@ class Worker:
     `await worker.run()` on the loop that handlers are to run in. `stop()` ends it gracefully: nothing is claimed any more,
     running handlers get `drain` seconds, and what is left is given back without a charge. `hurry()` cuts the drain short. Both
     may be called from a signal handler, any number of times.
+
+    A handler that was told to stop and does not leaves no other way than a new process. The worker then drains in the same way
+    and calls `restart`, from its control thread, since the handlers' loop may be what is blocked.
     """
 
     def __init__(
         self,
-        jobs: Mapping[str, Job],
+        app: Tawny,
         *,
         url: str,
         concurrency: int = 100,
@@ -48,14 +56,16 @@ class Worker:
         drain: float = 10.0,
         listen: bool = True,
         job_types: Sequence[str] | None = None,
+        restart: Callable[[], object] = lambda: None,
     ) -> None:
-        self._jobs = jobs
+        self._app = app
         self._url = url
         self._concurrency = concurrency
         self._lease = lease
         self._drain = drain
         self._listen = listen
-        self._job_types = list(jobs if job_types is None else job_types)
+        self._jobs = {name: job for name, job in app.jobs.items() if job_types is None or name in job_types}
+        self._restart = restart
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._machinery: _ControlThread | None = None
@@ -76,38 +86,49 @@ class Worker:
 
     async def run(self) -> bool:
         """Work until stopped. False when handlers were left behind, whose runs have been given back."""
+        async with entered(self._app) as state:
+            return await self._work(state)
+
+    async def _work(self, state: Any) -> bool:
         threads = ThreadPoolExecutor(self._concurrency, thread_name_prefix="tawny-handler")
-        self._machinery = machinery = _ControlThread(self, asyncio.get_running_loop(), threads)
+        transactions = Transactions(self._url)
+        self._machinery = machinery = _ControlThread(self, threads, transactions, state)
         await machinery.start()
         self.ready.set()
         await self._stopping.wait()
-        quiet = await machinery.drain(self._drain, self._hurry)
+        all_through = await machinery.drain(self._drain, self._hurry)
         await machinery.stop()
         threads.shutdown(wait=False, cancel_futures=True)
-        return quiet
+        await transactions.close()
+        return all_through
 
 
 class _ControlThread:
     """The thread in which claims, renewals, writes and reaping happen, and the bridges between it and the handlers' loop."""
 
-    def __init__(self, worker: Worker, handlers_loop: asyncio.AbstractEventLoop, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, worker: Worker, threads: ThreadPoolExecutor, transactions: Transactions, state: Any) -> None:
+        """Call it on the handlers' loop."""
         self._worker = worker
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tawny-control", daemon=True)
-        self._handlers = Handlers(worker._jobs, threads, self._put_ended)
-        self._to_start: Inbox[list[Attempt]] = Inbox(handlers_loop, self._start_all)
+        self._handlers = Handlers(worker._jobs, threads, self._put_ended, transactions=transactions, state=state)
+        self._to_start: Inbox[list[Attempt]] = Inbox(asyncio.get_running_loop(), self._start_all)
         self._control = Control(
             worker._url,
-            job_types=worker._job_types,
+            jobs=worker._jobs,
             concurrency=worker._concurrency,
             lease=worker._lease,
             listen=worker._listen,
+            isolating=False,
             start=self._to_start.put,
             save=self._put_checkpoint,
+            stuck=self._on_stuck,
         )
         self._ended: Inbox[Ended] = Inbox(self._loop, self._control.ended)
         self._checkpoints: Inbox[Checkpoint] = Inbox(self._loop, self._store)
         self._tasks: list[asyncio.Task[None]] = []
+        self._restarting: asyncio.Task[None] | None = None
+        self._left = False
 
     def _put_ended(self, ended: Ended) -> None:
         self._ended.put(ended)
@@ -172,7 +193,26 @@ class _ControlThread:
                     pool.terminate()
             await asyncio.sleep(backoff.next())
 
+    def _on_stuck(self) -> None:
+        if self._restarting is None:
+            self._restarting = asyncio.create_task(self._restart())
+
+    async def _restart(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._control.quiet(), self._worker._drain)
+        self._control.end_stuck(self._timed_out)
+        await self._end()
+        if not self._worker.stopping:
+            log.warning("this worker starts again, to be rid of handlers that do not stop")
+            self._worker._restart()
+
+    def _timed_out(self, attempt: Attempt) -> Finish:
+        return verdict.timed_out(self._worker._jobs[attempt.claimed.job_type], attempt, random())  # noqa: S311
+
     async def _end(self) -> None:
+        if self._left:
+            return
+        self._left = True
         self._control.stop_claiming()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._control.writer.drained(), _LAST_WRITES)

@@ -1,14 +1,13 @@
 """The writer: whatever attempts want stored, many of them in one statement, one statement at a time.
 
-Finishes, checkpoints and progress of a worker go through this one queue and one connection. On two connections they deadlock with
-each other, and each commit of its own costs a write to the disk.
+Endings, checkpoints, progress and log lines of a worker go through this one queue and one connection. On two connections they
+deadlock with each other, and each commit of its own costs a write to the disk.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from uuid import UUID
 
@@ -18,30 +17,33 @@ import structlog
 from tawny import runs
 from tawny.db.pool import UNREACHABLE, connect
 from tawny.errors import LeaseLost
-from tawny.jobs.progress import as_stored
-from tawny.runs import Finish, Flushed
+from tawny.runs import Crash, Finish
 from tawny.workers.attempt import Attempt, Checkpoint
 from tawny.workers.backoff import Backoff
+from tawny.workers.part import Part, take_part
 
 log = structlog.get_logger()
+
+Ending = tuple[Attempt, Finish | Crash]
 
 
 class Writer:
     """Stores what it is given, and keeps it until the database has said what became of it."""
 
-    def __init__(self, url: str, ended: Callable[[list[UUID]], None]) -> None:
+    def __init__(self, url: str, ended: Callable[[list[Attempt]], None]) -> None:
         self._url = url
         self._ended = ended
-        self._finishes: list[Finish] = []
+        self._endings: list[Ending] = []
         self._checkpoints: list[Checkpoint] = []
-        self._progress: dict[UUID, Attempt] = {}
+        self._to_flush: dict[UUID, Attempt] = {}
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._backoff = Backoff()
 
-    def finish(self, finishes: list[Finish]) -> None:
-        self._finishes += finishes
+    def end(self, endings: list[Ending]) -> None:
+        """End these attempts, once what they logged is stored."""
+        self._endings += endings
         self._wake()
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
@@ -49,8 +51,8 @@ class Writer:
         self._wake()
 
     def flush(self, attempts: list[Attempt]) -> None:
-        """Store the latest progress of these."""
-        self._progress |= {attempt.run_id: attempt for attempt in attempts}
+        """Store the latest progress and the new log lines of these."""
+        self._to_flush |= {attempt.run_id: attempt for attempt in attempts}
         self._wake()
 
     def _wake(self) -> None:
@@ -84,25 +86,30 @@ class Writer:
             conn.terminate()
 
     async def _write_all(self, conn: asyncpg.Connection) -> None:
-        while self._checkpoints or self._progress or self._finishes:
+        while self._checkpoints or self._to_flush or self._endings:
             await self._write_checkpoints(conn)
-            await self._write_progress(conn)
-            await self._write_finishes(conn)
+            to_flush, self._to_flush = self._to_flush, {}
+            await self._flush(conn, to_flush.values())
+            await self._write_endings(conn)
         self._idle.set()
 
-    async def _write_finishes(self, conn: asyncpg.Connection) -> None:
-        batch = self._finishes[:]
+    # Endings
+
+    async def _write_endings(self, conn: asyncpg.Connection) -> None:
+        batch = self._endings[:]
         if not batch:
             return
-        try:
-            ended = await runs.finish(conn, batch)
-        except asyncpg.DataError:
-            ended = await _finish_one_by_one(conn, batch)
-        del self._finishes[: len(batch)]
-        stale = [f.run_id for f in batch if f.run_id not in ended]
+        while with_logs := [attempt for attempt, _ in batch if attempt.logs.unstored and not attempt.taken_away]:
+            await self._flush(conn, with_logs)
+        ended = await _finish_all(conn, [ending for _, ending in batch if isinstance(ending, Finish)])
+        ended |= await _take_back_all(conn, [ending for _, ending in batch if isinstance(ending, Crash)])
+        del self._endings[: len(batch)]
+        stale = [attempt.run_id for attempt, _ in batch if attempt.run_id not in ended]
         if stale:
             log.warning("the database refused what lost attempts returned", runs=[str(run_id) for run_id in stale])
-        self._ended([f.run_id for f in batch])
+        self._ended([attempt for attempt, _ in batch])
+
+    # Checkpoints
 
     async def _write_checkpoints(self, conn: asyncpg.Connection) -> None:
         batch = _first_of_each_run(self._checkpoints)
@@ -113,14 +120,28 @@ class Writer:
         for checkpoint in batch:
             _answer(checkpoint, stored)
 
-    async def _write_progress(self, conn: asyncpg.Connection) -> None:
-        told = {attempt: told for attempt in self._progress.values() if (told := attempt.unstored_progress())}
-        self._progress.clear()
-        if not told:
+    # Progress and log lines
+
+    async def _flush(self, conn: asyncpg.Connection, attempts: Iterable[Attempt]) -> None:
+        """Store as much of these as one statement takes; the rest waits for the next beat, or for the end of the attempt."""
+        parts = take_part(attempts)
+        if not parts:
             return
-        await runs.flush(conn, [Flushed(attempt.held, json.dumps(as_stored(progress))) for attempt, progress in told.items()])
-        for attempt, progress in told.items():
-            attempt.progress_stored(progress)
+        try:
+            await runs.flush(conn, [part.flushed for part in parts])
+        except asyncpg.DataError:
+            await _flush_one_by_one(conn, parts)
+        for part in parts:
+            part.stored()
+
+
+async def _flush_one_by_one(conn: asyncpg.Connection, parts: list[Part]) -> None:
+    """One value that PostgreSQL does not take must not hold up the others. It is given up."""
+    for part in parts:
+        try:
+            await runs.flush(conn, [part.flushed])
+        except asyncpg.DataError:
+            log.warning("progress or log lines were refused by the database", run_id=str(part.attempt.run_id))
 
 
 def _first_of_each_run(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
@@ -135,15 +156,25 @@ def _answer(checkpoint: Checkpoint, stored: set[UUID]) -> None:
     if checkpoint.attempt.run_id in stored:
         checkpoint.stored.set_result(None)
     else:
+        checkpoint.attempt.taken_away = True
         checkpoint.stored.set_exception(
             LeaseLost("This checkpoint was refused: the run is not in this attempt's hands any more.")
         )
 
 
-async def _finish_one_by_one(conn: asyncpg.Connection, batch: list[Finish]) -> dict[UUID, runs.Status]:
+async def _finish_all(conn: asyncpg.Connection, finishes: list[Finish]) -> dict[UUID, runs.Status]:
+    if not finishes:
+        return {}
+    try:
+        return await runs.finish(conn, finishes)
+    except asyncpg.DataError:
+        return await _finish_one_by_one(conn, finishes)
+
+
+async def _finish_one_by_one(conn: asyncpg.Connection, finishes: list[Finish]) -> dict[UUID, runs.Status]:
     """One run's value that PostgreSQL does not take must not hold up the others."""
     ended: dict[UUID, runs.Status] = {}
-    for finish in batch:
+    for finish in finishes:
         try:
             ended |= await runs.finish(conn, [finish])
         except asyncpg.DataError:
@@ -159,4 +190,10 @@ def _without_values(finish: Finish) -> Finish:
         progress=None,
         error="The result cannot be stored: PostgreSQL does not take one of its values.",
         code="result_not_serialisable",
+        traceback=None,
+        delay=None,
     )
+
+
+async def _take_back_all(conn: asyncpg.Connection, crashes: list[Crash]) -> dict[UUID, runs.Status]:
+    return await runs.take_back(conn, crashes) if crashes else {}
