@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from tawny import runs
-from tawny.runs import Finish, Flushed
+from tawny.errors import Conflict
+from tawny.runs import Crash, Finish, Flushed
 
 
 async def test_a_completed_run_keeps_its_result_and_shows_all_of_its_progress(house) -> None:
@@ -100,3 +101,71 @@ async def test_a_run_that_has_ended_does_not_change(house, change: str) -> None:
     await runs.finish(house.conn, [Finish(claimed.id, 1, "completed")])
     with pytest.raises(asyncpg.RaiseError, match="has ended"):
         await house.conn.execute(f"update job_runs set {change} where id = $1", claimed.id)
+
+
+async def _events(house, run_id) -> list[tuple[str, dict]]:
+    rows = await house.conn.fetch("select kind, data from run_events where run_id = $1 order by seq", run_id)
+    return [(row["kind"], json.loads(row["data"] or "{}")) for row in rows]
+
+
+FAILURE = {"error": "ValueError: no", "code": "handler_failed", "traceback": "Traceback …"}
+
+
+async def test_a_failure_that_is_retried_is_pending_and_due_after_its_delay(house) -> None:
+    worker_id, claimed = await house.running()
+    retrying = Finish(claimed.id, 1, "retrying", delay=60.0, progress='{"processed": 2, "total": 9}', **FAILURE)
+    assert await runs.finish(house.conn, [retrying]) == {claimed.id: "pending"}
+    row = await house.row(claimed.id)
+    assert (row["status"], row["failures"], row["crashes"], row["started_at"], row["error"]) == ("pending", 1, 0, None, None)
+    assert json.loads(row["progress"])["processed"] == 2
+    assert 55 < await house.conn.fetchval("select extract(epoch from $1 - clock_timestamp())", row["run_at"]) <= 60
+    assert await house.claim(worker_id) == []
+    kind, data = (await _events(house, claimed.id))[-1]
+    assert (kind, data.keys()) == ("retrying", {*FAILURE, "run_at"})
+    assert FAILURE.items() <= data.items()
+
+
+async def test_while_it_waits_its_slot_stays_taken(house) -> None:
+    _, claimed = await house.running()
+    await runs.finish(house.conn, [Finish(claimed.id, 1, "retrying", delay=60.0)])
+    with pytest.raises(Conflict, match="waits for its next attempt"):
+        await house.trigger()
+
+
+async def test_a_failure_that_would_be_retried_ends_cancelled_where_somebody_asked_for_that(house) -> None:
+    _, claimed = await house.running()
+    await runs.cancel(house.conn, house.actor, claimed.id)
+    assert await runs.finish(house.conn, [Finish(claimed.id, 1, "retrying", delay=60.0, **FAILURE)]) == {claimed.id: "cancelled"}
+    assert (await house.row(claimed.id))["error"] is None
+    assert (await _events(house, claimed.id))[-1] == ("cancelled", {})
+
+
+async def test_a_retry_whose_reply_was_lost_is_counted_once(house) -> None:
+    _, claimed = await house.running()
+    for _ in range(2):
+        assert await runs.finish(house.conn, [Finish(claimed.id, 1, "retrying", delay=0.0)]) == {claimed.id: "pending"}
+    assert (await house.row(claimed.id))["failures"] == 1
+
+
+async def test_a_failure_leaves_why_in_its_fact(house) -> None:
+    _, claimed = await house.running()
+    await runs.finish(house.conn, [Finish(claimed.id, 1, "failed", **FAILURE)])
+    assert (await _events(house, claimed.id))[-1] == ("failed", FAILURE)
+
+
+async def test_a_crash_is_charged_and_told(house) -> None:
+    _, claimed = await house.running()
+    crash = Crash(claimed.id, 1, "its process was killed by SIGSEGV")
+    assert await runs.take_back(house.conn, [crash]) == {claimed.id: "pending"}
+    assert ((await house.row(claimed.id))["crashes"], (await _events(house, claimed.id))[-1]) == (
+        1,
+        ("lost", {"crashes": 1, "reason": "its process was killed by SIGSEGV"}),
+    )
+    assert await runs.take_back(house.conn, [crash]) == {}, "an old attempt's crash is nobody's any more"
+
+
+async def test_an_overdue_attempt_leaves_a_fact_and_nothing_else(house) -> None:
+    _, claimed = await house.running()
+    await runs.mark_overdue(house.conn, [((claimed.id, 1), "timeout"), ((claimed.id, 7), "cancel")])
+    assert (await _events(house, claimed.id))[-1] == ("overdue", {"reason": "timeout"})
+    assert (await house.row(claimed.id))["status"] == "running"

@@ -43,8 +43,11 @@ class Floor:
         )
         job = self.app.jobs[job_type]
         made = await runs.trigger(self.conn, self.actor, job, team_id=self.team_id, project_id=project_id, params=params)
-        await queries.wake(self.conn, channel=CHANNEL, messages=[NEW_RUN])
+        await self.wake()
         return made.id
+
+    async def wake(self) -> None:
+        await queries.wake(self.conn, channel=CHANNEL, messages=[NEW_RUN])
 
     def worker(self, **options: object) -> Worker:
         return Worker(self.app, **{"url": self.url, "concurrency": 10, "lease": 2.0, "drain": 5.0, **options})
@@ -73,6 +76,19 @@ class Floor:
 
         await until(fact, f"the end of run {run_id}")
         return await self.row(run_id)
+
+    async def fact(self, run_id: UUID, kind: str) -> None:
+        """Wait until there is a fact of this kind about the run."""
+
+        async def fact() -> object:
+            return kind in await self.facts(run_id)
+
+        await until(fact, f"the fact {kind} about run {run_id}")
+
+    async def make_due(self, run_id: UUID) -> None:
+        """Spare the test the wait before a retry."""
+        await self.conn.execute("update job_runs set run_at = now() where id = $1 and status = 'pending'", run_id)
+        await self.wake()
 
     async def status(self, run_id: UUID, status: str) -> None:
         async def fact() -> object:

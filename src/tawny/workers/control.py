@@ -76,6 +76,7 @@ class Control:
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._told = asyncio.Event()
         self._backoff = Backoff()
 
     # What others tell this loop
@@ -121,10 +122,15 @@ class Control:
         log.error("a handler does not stop", run_id=str(attempt.run_id), job_type=attempt.claimed.job_type, told=reason)
         self._stuck[attempt] = reason
         self._to_tell.append((attempt.held, reason))
+        self._told.clear()
         self.stop_claiming()
         self._look_whether_quiet()
         self._wake.set()
         self._call_stuck()
+
+    async def told(self) -> None:
+        """Return once the facts about handlers that do not stop are stored."""
+        await self._told.wait()
 
     def end_stuck(self, how: Callable[[Attempt], Finish]) -> None:
         """End, in this way, the attempts that timed out and do not stop. What they do from here on is refused."""
@@ -265,6 +271,8 @@ class Control:
         batch = self._to_tell[:]
         await runs.mark_overdue(conn, batch)
         del self._to_tell[: len(batch)]
+        if not self._to_tell:
+            self._told.set()
 
     # Claim
 
