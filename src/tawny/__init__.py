@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tawny.errors import DefinitionError, JobFailed, LeaseLost, RunCancelled, RunTimedOut, TawnyError
 
 if TYPE_CHECKING:
-    from tawny.jobs.app import Tawny
+    from tawny.app import Tawny
     from tawny.jobs.run import Run
     from tawny.jobs.transaction import Transaction
 
@@ -30,7 +30,7 @@ __all__ = [
     "__version__",
 ]
 
-_LAZY = {"Tawny": "tawny.jobs.app", "Run": "tawny.jobs.run", "Transaction": "tawny.jobs.transaction"}
+_LAZY = {"Tawny": "tawny.app", "Run": "tawny.jobs.run", "Transaction": "tawny.jobs.transaction"}
 
 
 def __getattr__(name: str) -> Any:

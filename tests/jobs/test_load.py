@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tawny import Tawny
 from tawny.errors import StartError
-from tawny.jobs import Tawny, load_app
+from tawny.jobs import load_app
 
 GOOD = """
 from tawny import Run, Tawny

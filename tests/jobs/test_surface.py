@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from typing import Any, NoReturn, TypedDict
 from uuid import UUID
 
+import asyncpg
 from tawny import JobFailed, Run, Tawny
 
 app = Tawny()
@@ -76,6 +77,12 @@ async def writes(run: Run, months: list[str]) -> None:
         await tx.checkpoint(1)
 
 
+async def order(conn: asyncpg.Connection, pool: asyncpg.Pool, team_id: UUID) -> UUID:
+    async with pool.acquire() as other, other.transaction():
+        await app.trigger(other, "nothing", team_id=str(team_id), project_id=team_id, user_id=team_id, notify=True)
+    return await app.trigger(conn, "invoice_export", team_id=team_id, project_id=team_id, params={"month": "2026-02"})
+
+
 async def tested(run: Run) -> int:
     return (await invoice_export(run, "2026-02", dry_run=True))["exported"]
 """
@@ -84,6 +91,7 @@ WRONG = {
     "returns_a_list": "@app.job('wrong')\ndef handler(run: Run) -> list[int]: return []",
     "takes_no_run": "@app.job('wrong')\ndef handler(month: str) -> None: ...",
     "has_an_unknown_option": "@app.job('wrong', retrys=3)\ndef handler(run: Run) -> None: ...",
+    "triggers_for_no_team": "async def order(conn: asyncpg.Connection) -> None:\n    await app.trigger(conn, 'x')",
     "tracks_async_items_plainly": "async def handler(run: Run, it: AsyncIterator[int]) -> None:\n    for _ in run.track(it): ...",
 }
 
@@ -111,7 +119,7 @@ def test_what_authors_import_loads_no_web_stack_and_no_database() -> None:
 def test_an_authors_module_passes_mypy_strict_and_wrong_ones_do_not(tmp_path: Path) -> None:
     (tmp_path / "author.py").write_text(AS_AN_AUTHOR_WRITES)
     for name, wrong in WRONG.items():
-        imports = "from collections.abc import AsyncIterator\nfrom tawny import Run, Tawny\napp = Tawny()\n"
+        imports = "import asyncpg\nfrom collections.abc import AsyncIterator\nfrom tawny import Run, Tawny\napp = Tawny()\n"
         (tmp_path / f"{name}.py").write_text(f"{imports}\n{wrong}\n")
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache", "."]
     told = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True).stdout

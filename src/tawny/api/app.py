@@ -23,14 +23,14 @@ from tawny.api.guard import Guard
 from tawny.api.state import State
 from tawny.config import Settings
 from tawny.db.pool import UNREACHABLE, Pool, open_pool
-from tawny.jobs import Tawny
+from tawny.jobs import App
 from tawny.runs import Waker
 from tawny.workers.reap import reap_forever
 
 POOL_SIZE: Final = 10
 
 
-def create_app(app: Tawny, *, settings: Settings, url: str, secret: bytes) -> FastAPI:
+def create_app(app: App, *, settings: Settings, url: str, secret: bytes) -> FastAPI:
     """Make the API of `app`'s job types on the database at `url`.
 
     `secret` signs user tokens; SettingsError when it has less than 32 bytes. Everything is opened when the app's lifespan begins,
@@ -80,7 +80,7 @@ def _document_of(api: FastAPI) -> bytes:
 
 
 @asynccontextmanager
-async def _opened(app: Tawny, settings: Settings, url: str, secret: bytes) -> AsyncIterator[State]:
+async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> AsyncIterator[State]:
     async with AsyncExitStack() as opened:
         pool = await open_pool(url, size=POOL_SIZE, application="tawny-api")
         opened.push_async_callback(pool.close)

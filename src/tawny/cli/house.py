@@ -19,7 +19,7 @@ from tawny.cli.migrate import apply
 from tawny.cli.supervise import WorkerProcess
 from tawny.cli.web import Server
 from tawny.config import PREFIX, Settings
-from tawny.jobs import Tawny
+from tawny.jobs import App
 from tawny.jobs.load import load_app
 
 _MARGIN = 5.0  # seconds that a worker has for stopping besides those for its runs
@@ -93,7 +93,7 @@ def child_environ(settings: Settings, url: str) -> dict[str, str]:
     return {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in shared.items()}}
 
 
-async def _greet(settings: Settings, jobs: Tawny, url: str, address: str) -> None:
+async def _greet(settings: Settings, jobs: App, url: str, address: str) -> None:
     """Say where the server is and what to do next, now that it listens: a key made earlier could be lost unseen."""
     first = await first_start.welcome(url)
     lines = [f"Tawny listens on {address}"]

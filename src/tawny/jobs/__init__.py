@@ -1,10 +1,10 @@
 """The room of jobs: what authors write, and what turns it into definitions. It knows no database."""
 
-from tawny.jobs.app import Tawny
+from tawny.jobs.app import App
 from tawny.jobs.job import Job, Scope
 from tawny.jobs.load import load_app
 from tawny.jobs.log import LEVELS
-from tawny.jobs.outcome import ResultError, encode_result
+from tawny.jobs.outcome import ResultError, encode_params, encode_result
 from tawny.jobs.params import ParamsSchema
 from tawny.jobs.port import Port
 from tawny.jobs.progress import Progress, Reported, as_stored
@@ -15,6 +15,7 @@ from tawny.jobs.transaction import Transaction
 
 __all__ = [
     "LEVELS",
+    "App",
     "Job",
     "ParamsSchema",
     "Port",
@@ -23,11 +24,11 @@ __all__ = [
     "ResultError",
     "Run",
     "Scope",
-    "Tawny",
     "Transaction",
     "as_stored",
     "clean_text",
     "delay_before_retry",
+    "encode_params",
     "encode_result",
     "load_app",
 ]

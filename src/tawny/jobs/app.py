@@ -1,4 +1,4 @@
-"""The object that an author's module makes, and to which its job types belong."""
+"""The part of an app that knows no database: the job types that belong to it. Authors make a `Tawny`, which can also trigger."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Handler = TypeVar("Handler", bound=Callable[Concatenate[Run, ...], Result | Awai
 """A function that takes a Run and params and returns a dict or None; async, or plain and then run in a thread."""
 
 
-class Tawny:
-    """An app: the job types of one server. `lifespan` opens what they share, once per worker; `run.state` holds it."""
+class App:
+    """The job types of one server. `lifespan` opens what they share, once per worker; `run.state` holds it."""
 
     def __init__(self, lifespan: Callable[..., AbstractAsyncContextManager[Any]] | None = None) -> None:
         _check_lifespan(lifespan)
@@ -32,7 +32,7 @@ class Tawny:
         return MappingProxyType(self._jobs)
 
     def __repr__(self) -> str:
-        return f"<Tawny {', '.join(self._jobs) or 'without jobs'}>"
+        return f"<{type(self).__name__} {', '.join(self._jobs) or 'without jobs'}>"
 
     def job(
         self,

@@ -11,12 +11,12 @@ from types import ModuleType
 from typing import Any
 
 from tawny.errors import DefinitionError, StartError
-from tawny.jobs.app import Tawny
+from tawny.jobs.app import App
 
 _ADDRESS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
-def load_app(address: str) -> Tawny:
+def load_app(address: str) -> App:
     """Import `module:attribute` and return the app there. The current folder is importable.
 
     StartError says what is wrong: the form, the module, the attribute, or what the author's module raised, with its traceback.
@@ -26,7 +26,7 @@ def load_app(address: str) -> Tawny:
     module_name, _, attribute = address.partition(":")
     module = _import(module_name)
     app = _attribute(module, attribute)
-    if not isinstance(app, Tawny):
+    if not isinstance(app, App):
         raise StartError(f'"{address}" is a {type(app).__name__}, not a Tawny; write app = Tawny() there.')
     return app
 
@@ -62,7 +62,7 @@ def _attribute(module: ModuleType, path: str) -> Any:
 
 
 def _instead(module: ModuleType) -> str:
-    apps = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, Tawny)]
+    apps = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, App)]
     return f"; it has {' and '.join(apps)}" if apps else "; write app = Tawny() there"
 
 

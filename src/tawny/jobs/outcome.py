@@ -1,22 +1,24 @@
-"""What handlers hand back, as JSON text that the database takes: results and checkpoints. Pure."""
+"""What authors' code hands over, as JSON text that the database takes: results, checkpoints and params. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from pydantic_core import to_jsonable_python
+
 from tawny.errors import TawnyError
 from tawny.jobs.text import clean_json, clean_text
 
 LIMIT: Final = 1024 * 1024
-"""Bytes of JSON (UTF-8) that a result or a checkpoint may take."""
+"""Bytes of JSON (UTF-8) that a result, a checkpoint or params may take."""
 
 DEPTH: Final = 100
-"""How deep a result or a checkpoint may be nested: PostgreSQL and its readers have a limit, and not the same one."""
+"""How deep any of them may be nested: PostgreSQL and its readers have a limit, and not the same one."""
 
 
 class ResultError(TawnyError):
@@ -44,6 +46,18 @@ def encode_result(value: object) -> str | None:
 def encode_state(value: object) -> str:
     """Return a checkpoint's state, any JSON value, as JSON text; ValueError by the rules of `encode_result`."""
     return _encode(value, "checkpoint")
+
+
+def encode_params(params: Mapping[str, Any]) -> str:
+    """Return the params of a trigger as JSON text: dates, ids, models and the like as pydantic writes them.
+
+    ValueError by the rules of `encode_result` for anything else.
+    """
+    try:
+        plain = to_jsonable_python(dict(params))
+    except ValueError as error:
+        raise ValueError(clean_text(f"The params object is not JSON: {clean_text(error, 300)}.", 500)) from None
+    return _encode(plain, "params object")
 
 
 def _encode(value: object, what: str) -> str:

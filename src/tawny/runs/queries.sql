@@ -1,9 +1,10 @@
 -- name: trigger(id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds)^
 -- Makes a pending run of a living project of the team, unless one is active. No row: see why_not_triggered.
+-- The connection may be an author's own: params go in as text, since it may have a codec of its own for jsonb.
 with made as (
     insert into job_runs as r (id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds)
     select
-        :id::uuid, p.team_id, p.id, :job_type::text, :triggered_by::text, :params::jsonb, :notify::boolean,
+        :id::uuid, p.team_id, p.id, :job_type::text, :triggered_by::text, :params::text::jsonb, :notify::boolean,
         :unique_key::text, :timeout_seconds::float8
     from projects as p
     where p.id = :project_id and p.team_id = :team_id and p.deleted_at is null

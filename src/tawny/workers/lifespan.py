@@ -7,17 +7,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from tawny.errors import StartError
-from tawny.jobs import Tawny
+from tawny.jobs import App
 
 
 @asynccontextmanager
-async def entered(app: Tawny) -> AsyncIterator[Any]:
+async def entered(app: App) -> AsyncIterator[Any]:
     """Open what the app's lifespan opens, hand it out, and close it at the end. StartError where it cannot be opened."""
     async with AsyncExitStack() as stack:
         yield await _open(app, stack)
 
 
-async def _open(app: Tawny, stack: AsyncExitStack) -> Any:
+async def _open(app: App, stack: AsyncExitStack) -> Any:
     if app.lifespan is None:
         return None
     try:

@@ -12,14 +12,14 @@ import structlog
 import uvloop
 
 from tawny.config import Settings
-from tawny.jobs import Tawny
+from tawny.jobs import App
 from tawny.workers.worker import Worker
 
 log = structlog.get_logger()
 
 
 def run_worker(
-    app: Tawny,
+    app: App,
     *,
     url: str,
     settings: Settings,

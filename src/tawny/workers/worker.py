@@ -17,7 +17,7 @@ import structlog
 import uvloop
 
 from tawny.db.pool import UNREACHABLE, open_pool
-from tawny.jobs import Tawny
+from tawny.jobs import App
 from tawny.runs import Finish
 from tawny.workers import verdict
 from tawny.workers.attempt import Attempt, Checkpoint
@@ -48,7 +48,7 @@ class Worker:
 
     def __init__(
         self,
-        app: Tawny,
+        app: App,
         *,
         url: str,
         concurrency: int = 100,
