@@ -137,7 +137,8 @@ WRONG: list[tuple[str, Any, dict[str, Any], str]] = [
     ("unique by the project", for_a_project, {"unique_by": ("project_id",)}, "unique_by names `project_id`"),
     ("unique twice", by_month, {"unique_by": ("month", "month")}, "unique_by names a parameter twice"),
     ("unique by a number", by_month, {"unique_by": (1,)}, "unique_by must be a tuple of parameter names"),
-    ("no concurrency", fine, {"concurrency": 0}, "concurrency must be a whole number from 1"),
+    ("no concurrency", fine, {"concurrency": 0}, "concurrency must be a whole number from 1 to 1000, not 0"),
+    ("more at once than there are places", fine, {"concurrency": 1001}, "concurrency must be a whole number"),
     ("isolation in a thread", fine, {"isolate": "thread"}, 'isolate must be None or "process"'),
 ]
 
@@ -177,6 +178,16 @@ def test_a_wrong_system_job_is_refused_with_one_sentence(options: dict[str, Any]
 def test_a_wrong_name_is_refused(name: Any) -> None:
     with pytest.raises(DefinitionError, match="a name is 1 to 64 of the characters"):
         Tawny().job(name)
+
+
+@pytest.mark.parametrize("define", [Tawny().job, Tawny().system_job])
+def test_the_names_of_built_in_jobs_are_reserved(define: Callable[[str], object]) -> None:
+    with pytest.raises(DefinitionError) as refusal:
+        define("tawny.retention")
+    assert str(refusal.value) == (
+        'Job type "tawny.retention": names that start with tawny. are those of built-in jobs; choose another.'
+    )
+    assert define("tawny_retention")
 
 
 def test_a_decorator_without_its_name_says_how_to_write_it() -> None:

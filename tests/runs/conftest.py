@@ -28,6 +28,11 @@ def import_(run: Run) -> None:
     """Another type."""
 
 
+@app.job("report", unique_by=("month", "count"))
+def report(run: Run, month: str = "2026-01", count: int = 1, dry_run: bool = False) -> None:
+    """One of each month and count may be active."""
+
+
 @app.system_job("sweep")
 def sweep(run: Run) -> None:
     """A system job."""

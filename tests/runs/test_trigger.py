@@ -90,6 +90,21 @@ async def test_types_and_projects_do_not_stand_in_each_others_way(house) -> None
     await house.trigger(project_id=await house.new_project())
 
 
+async def test_runs_that_differ_in_what_unique_by_names_do_not_stand_in_each_others_way(house) -> None:
+    job = house.jobs["report"]
+    made = [await house.trigger(job=job, params=params) for params in ({}, {"month": "2026-02"}, {"count": 2})]
+    assert len(set(made)) == 3
+
+
+async def test_the_same_values_meet_the_active_run_however_they_are_sent(house) -> None:
+    job = house.jobs["report"]
+    active = await house.trigger(job=job, params={"count": "1", "dry_run": True})
+    for params in ({}, {"count": 1}, {"month": "2026-01", "count": "1"}):
+        with pytest.raises(Conflict, match="already pending for this project with the same month and count; wait") as refused:
+            await house.trigger(job=job, params=params)
+        assert refused.value.details == {"existing_run_id": str(active)}
+
+
 async def test_triggering_works_again_at_once_after_the_run_ended(house) -> None:
     _, claimed = await house.running()
     await runs.finish(house.conn, [Finish(claimed.id, claimed.attempt, "completed")])
@@ -112,7 +127,7 @@ async def test_of_many_at_once_exactly_one_makes_the_run(house, pool: Pool) -> N
 
 
 async def test_unknown_and_system_types_are_refused(house) -> None:
-    with pytest.raises(InvalidRequest, match="export, import"):
+    with pytest.raises(InvalidRequest, match="export, import, report"):
         runs.choose_job(house.jobs, "nope")
     with pytest.raises(InvalidRequest, match="operator"):
         runs.choose_job(house.jobs, "sweep")

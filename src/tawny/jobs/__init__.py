@@ -12,6 +12,7 @@ from tawny.jobs.retry import delay_before_retry
 from tawny.jobs.run import Run
 from tawny.jobs.text import clean_text
 from tawny.jobs.transaction import Transaction
+from tawny.jobs.unique import unique_key
 
 __all__ = [
     "LEVELS",
@@ -31,4 +32,5 @@ __all__ = [
     "encode_params",
     "encode_result",
     "load_app",
+    "unique_key",
 ]

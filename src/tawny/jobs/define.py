@@ -17,7 +17,9 @@ from tawny.jobs.params import ParamsSchema
 T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z0-9_.-]{1,64}")
+_RESERVED = "tawny."
 _MOST_RETRIES = 100
+_MOST_AT_ONCE = 1_000  # each is a row that claims look at
 
 
 def check_name(name: object) -> None:
@@ -26,6 +28,8 @@ def check_name(name: object) -> None:
         raise DefinitionError(f'Job type "{getattr(name, "__name__", name)}": write the decorator with a name, @app.job("name").')
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DefinitionError(f"Job type {name!r}: a name is 1 to 64 of the characters a-z, 0-9, _, . and -.")
+    if name.startswith(_RESERVED):
+        raise DefinitionError(f'Job type "{name}": names that start with {_RESERVED} are those of built-in jobs; choose another.')
 
 
 def define(handler: Callable[..., Any], options: Options) -> Job:
@@ -53,7 +57,7 @@ def _define(handler: Callable[..., Any], options: Options) -> Job:
         retries=_whole(options.retries, "retries", 0, _MOST_RETRIES),
         timeout=None if options.timeout is None else _positive(options.timeout, "timeout"),
         unique_by=_unique_by(options.unique_by, params),
-        concurrency=None if options.concurrency is None else _whole(options.concurrency, "concurrency", 1, 1_000_000),
+        concurrency=None if options.concurrency is None else _whole(options.concurrency, "concurrency", 1, _MOST_AT_ONCE),
         cancel_grace=_seconds(options.cancel_grace, "cancel_grace"),
         isolate=options.isolate,
         cron=_cron(options.cron),

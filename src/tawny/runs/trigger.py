@@ -12,7 +12,7 @@ from tawny.access import TRIGGER_RUN, Actor
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from tawny.jobs import Job
+from tawny.jobs import Job, unique_key
 from tawny.runs.statements import queries
 
 _TRIES = 5
@@ -51,19 +51,20 @@ async def trigger(
 
     `params` are checked against the job's schema and stored as they were sent, with the project's id added. Raises
     InvalidRequest for params that do not fit or a missing project, NotFound for a project that is not the team's, and Conflict
-    with `existing_run_id` while a run of this type is pending or running for the project.
+    with `existing_run_id` while a run of this type is pending or running for the project (with `unique_by`: one with the same
+    values of the params that it names).
     """
     actor.require(team_id, TRIGGER_RUN)
     if project_id is None:
         raise InvalidRequest("project_id is required: this job runs for one project.", code="project_required")
     sent = _params_of_project(params or {}, project_id)
-    job.params.check(sent)
+    key = unique_key(job, job.params.check(sent))
     values = (
         job.name,
         f"manual:{actor.label}",
         json.dumps(sent, ensure_ascii=False),
         notify,
-        None,
+        key,
         job.timeout,
         project_id,
         team_id,
@@ -72,7 +73,7 @@ async def trigger(
         row = await conn.fetchrow(queries.trigger.sql, uuid7(), *values)
         if row is not None:
             return Triggered(row["id"], row["run"])
-        await _refuse(conn, job, team_id, project_id)
+        await _refuse(conn, job, team_id, project_id, key)
     raise Unavailable("The run that holds this slot keeps changing; try again.")
 
 
@@ -83,19 +84,22 @@ def _params_of_project(params: Mapping[str, Any], project_id: UUID) -> dict[str,
     return {**params, "project_id": str(project_id)}
 
 
-async def _refuse(conn: Connection, job: Job, team_id: UUID, project_id: UUID) -> None:
+async def _refuse(conn: Connection, job: Job, team_id: UUID, project_id: UUID, key: str | None) -> None:
     """Raise why no run was made; return when the slot was freed meanwhile, so that it is worth another try."""
-    found = await queries.why_not_triggered(conn, team_id=team_id, project_id=project_id, job_type=job.name, unique_key=None)
+    found = await queries.why_not_triggered(conn, team_id=team_id, project_id=project_id, job_type=job.name, unique_key=key)
     if found is None:
         raise NotFound("Project not found.")
     if found["id"] is not None:
-        raise Conflict(_why_taken(job.name, found), code="already_active", existing_run_id=str(found["id"]))
+        raise Conflict(_why_taken(job, found), code="already_active", existing_run_id=str(found["id"]))
 
 
-def _why_taken(job_type: str, active: Any) -> str:
+def _why_taken(job: Job, active: Any) -> str:
+    where = "for this project" + (f" with the same {' and '.join(job.unique_by)}" if job.unique_by else "")
     if active["waits"]:
-        return f"A run of {job_type} waits for its next attempt, due at {active['run_at']}; cancel it or wait for it to end."
-    return f"A run of {job_type} is already {active['status']} for this project; wait for it to end or cancel it."
+        return (
+            f"A run of {job.name} {where} waits for its next attempt, due at {active['run_at']}; cancel it or wait for it to end."
+        )
+    return f"A run of {job.name} is already {active['status']} {where}; wait for it to end or cancel it."
 
 
 async def trigger_system(conn: Connection, actor: Actor, job: Job, *, params: Mapping[str, Any] | None = None) -> Triggered:
