@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -167,16 +169,15 @@ async def test_a_cancel_wins_over_a_timeout(floor) -> None:
     assert (row["status"], row["error"]) == ("cancelled", None)
 
 
-async def _stuck(floor, run_id, *, drain: float = 0.0) -> None:
-    """Work until this worker has given up on a handler, and asks to be started again."""
+@asynccontextmanager
+async def _until_it_starts_again(floor, *, drain: float = 0.0) -> AsyncIterator[None]:
+    """A worker that is over once it has asked to be started again."""
     again = asyncio.Event()
     loop = asyncio.get_running_loop()
     worker = floor.worker(drain=drain, restart=lambda: loop.call_soon_threadsafe(again.set))
     working = asyncio.create_task(worker.run())
     await worker.ready.wait()
-    await floor.status(run_id, "running")
-    if not (await floor.row(run_id))["timeout_seconds"]:
-        await runs.cancel(floor.conn, floor.actor, run_id)
+    yield
     await again.wait()
     worker.hurry()
     await working
@@ -203,7 +204,10 @@ async def test_a_handler_that_does_not_stop_ends_its_run_and_the_worker_starts_a
             go_on.wait()
 
     run_id = await floor.trigger("stubborn")
-    await _stuck(floor, run_id)
+    async with _until_it_starts_again(floor):
+        await floor.status(run_id, "running")
+        if status == "cancelled":
+            await runs.cancel(floor.conn, floor.actor, run_id)
     row = await floor.row(run_id)
     go_on.set()
     assert row["status"] == status
@@ -226,11 +230,10 @@ async def test_neighbours_of_a_handler_that_does_not_stop_finish_before_the_work
 
     neighbour_id = await floor.trigger("neighbour")
     run_id = await floor.trigger("stubborn")
-    stuck = asyncio.create_task(_stuck(floor, run_id, drain=30.0))
-    await floor.fact(run_id, "overdue")
-    late = await floor.trigger("neighbour")
-    overdue.set()
-    await stuck
+    async with _until_it_starts_again(floor, drain=30.0):
+        await floor.fact(run_id, "overdue")
+        late = await floor.trigger("neighbour")
+        overdue.set()
     go_on.set()
     assert (await floor.row(neighbour_id))["status"] == "completed"
     assert (await floor.row(late))["attempt"] == 0, "nothing is claimed any more"
