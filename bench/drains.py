@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
 from bench.client.plan import Sample
@@ -22,12 +22,16 @@ _LOOK = 0.1
 def measure_drains(stage: Stage, sizes: Sizes) -> list[Figure]:
     """Runs per second from the first `started_at` to the last `completed_at`, as the rows themselves say."""
     floor = partial(stage.floor_worker, _JOB_TYPE)
+
+    def by(worker: Callable[[], AbstractContextManager[Child]]) -> Callable[[], Sample]:
+        return partial(drain, stage, _JOB_TYPE, sizes.drain, lambda stack: [stack.enter_context(worker())])
+
     seen = alternate(
         sizes.repeat,
         {
-            "drain tawny": partial(_drain, stage, sizes, partial(stage.worker, [_JOB_TYPE])),
-            "drain floor, 1 connection": partial(_drain, stage, sizes, partial(floor, connections=1)),
-            "drain floor, 2 connections": partial(_drain, stage, sizes, partial(floor, connections=2)),
+            "drain tawny": by(partial(stage.worker, [_JOB_TYPE])),
+            "drain floor, 1 connection": by(partial(floor, connections=1)),
+            "drain floor, 2 connections": by(partial(floor, connections=2)),
         },
     )
     tawny, one, two = seen.values()
@@ -39,24 +43,26 @@ def measure_drains(stage: Stage, sizes: Sizes) -> list[Figure]:
     ]
 
 
-def _drain(stage: Stage, sizes: Sizes, worker: Callable[[], AbstractContextManager[Child]]) -> Sample:
+def drain(stage: Stage, job_type: str, runs: int, start: Callable[[ExitStack], list[Child]]) -> Sample:
+    """Let the workers that `start` starts empty a queue of so many runs. Processor time and memory are those of the first one."""
     seeded = stage.seeded
-    enqueue = partial(queries.enqueue, runs=sizes.drain, team_id=seeded.team_id, project_id=seeded.project_ids[0])
-    stage.ask(lambda conn: enqueue(conn, job_type=_JOB_TYPE))
+    enqueue = partial(queries.enqueue, runs=runs, team_id=seeded.team_id, project_id=seeded.project_ids[0])
+    stage.ask(lambda conn: enqueue(conn, job_type=job_type))
     stage.ask(queries.settle)
-    with worker() as child:
-        before = cpu_seconds(child.pid)  # it has enlisted just now: what it took so far was its start
-        stage.wait_until(_is_drained, child, every=_LOOK)
-        cpu, used = cpu_seconds(child.pid) - before, memory(child.pid)
-    sample = stage.ask(lambda conn: queries.drained(conn, job_type=_JOB_TYPE))
-    if sample["runs"] != sizes.drain:
-        raise RuntimeError(f"{sizes.drain} runs were made and {sample['runs']} completed")
+    with ExitStack() as stack:
+        first, *_ = start(stack)
+        before = cpu_seconds(first.pid)  # it has enlisted just now: what it took so far was its start
+        stage.wait_until(partial(_is_drained, job_type), first, every=_LOOK)
+        cpu, used = cpu_seconds(first.pid) - before, memory(first.pid)
+    sample = stage.ask(lambda conn: queries.drained(conn, job_type=job_type))
+    if sample["runs"] != runs:
+        raise RuntimeError(f"{runs} runs were made and {sample['runs']} completed")
     stage.clear()
-    return {"per_second": sizes.drain / sample["seconds"], "cpu_us": cpu / sizes.drain * 1e6, **used}
+    return {"per_second": runs / sample["seconds"], "cpu_us": cpu / runs * 1e6, **used}
 
 
-async def _is_drained(conn: object) -> bool:
-    return not await queries.is_any_active(conn, job_type=_JOB_TYPE)
+async def _is_drained(job_type: str, conn: object) -> bool:
+    return not await queries.is_any_active(conn, job_type=job_type)
 
 
 def _memory(samples: list[Sample]) -> list[Sample]:

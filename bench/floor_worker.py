@@ -70,7 +70,8 @@ def _finishes(claimed: list[Any], result: str | None) -> list[list[Any]]:
     ordered = sorted((row["id"], row["attempt"]) for row in claimed)
     n = len(ordered)
     ids, attempts = [run_id for run_id, _ in ordered], [attempt for _, attempt in ordered]
-    return [ids, attempts, ["completed"] * n, [result] * n, [None] * n, [None] * n, [None] * n]
+    nothing = [None] * n
+    return [ids, attempts, ["completed"] * n, [result] * n, nothing, nothing, nothing, nothing, nothing]
 
 
 async def _nap(woken: asyncio.Event) -> None:

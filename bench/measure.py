@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.drains import measure_drains
 from bench.figure import Figure
+from bench.limits import measure_limits
 from bench.options import Options
 from bench.process import memory
 from bench.reads import measure_reads
@@ -20,6 +21,8 @@ def measure(stage: Stage, options: Options) -> list[Figure]:
         figures.append(measure_triggers(stage, options.sizes))
     if "drain" in options.only:
         figures += measure_drains(stage, options.sizes)
+    if "limit" in options.only:
+        figures += measure_limits(stage, options.sizes)
     if "start" in options.only:
         figures += measure_starts(stage, options.sizes)
     return sorted([*figures, _memory_of_api(stage)], key=_is_of_memory)

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass, replace
 
 READS = ("get", "list", "filtered", "deep")
-ONLY = (*READS, "trigger", "start", "drain")
+ONLY = (*READS, "trigger", "start", "drain", "limit")
 
 FEWEST_ROWS = 2_000
 """With fewer there is no full page at three quarters of the depth."""
@@ -26,6 +26,7 @@ class Sizes:
     triggers: int = 6_000
     starts: int = 50
     drain: int = 10_000
+    limited: int = 3_000
 
     @property
     def depth(self) -> int:
@@ -44,6 +45,7 @@ QUICK = Sizes(
     triggers=160,
     starts=3,
     drain=300,
+    limited=100,
 )
 
 

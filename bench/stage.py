@@ -74,9 +74,9 @@ class Stage:
         self.ask(_clear)
 
     @contextmanager
-    def worker(self, job_types: Sequence[str]) -> Iterator[Child]:
-        """`tawny work` with concurrency 100, enlisted."""
-        with self.start("tawny", "work", "--concurrency", "100", "--types", ",".join(job_types)) as child:
+    def worker(self, job_types: Sequence[str], *, concurrency: int = 100) -> Iterator[Child]:
+        """`tawny work`, enlisted."""
+        with self.start("tawny", "work", "--concurrency", str(concurrency), "--types", ",".join(job_types)) as child:
             self._wait_until_enlisted(child)
             yield child
 

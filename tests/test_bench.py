@@ -26,9 +26,14 @@ VALUES = {
     "start_claimed": {"p50_ms", "p99_ms"},
     "drain": {"per_second", "cpu_us"},
     "drain_two_connections": {"per_second", "cpu_us"},
+    "limit_roomy": {"per_second", "cpu_us"},
+    "limit_of_three": {"per_second", "cpu_us"},
     "memory_worker": MEMORY,
     "memory_api": MEMORY,
 }
+
+BESIDE = {"deep_page": "first_page", "limit_roomy": "unlimited", "limit_of_three": "three_at_once"}
+"""What else than the floor a figure stands beside."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +49,7 @@ def test_every_figure_is_measured_on_both_sides(report: dict[str, Any]) -> None:
     assert report["figures"].keys() == VALUES.keys()
     for name, values in VALUES.items():
         figure = report["figures"][name]
-        beside = "first_page" if name == "deep_page" else "floor"
+        beside = BESIDE.get(name, "floor")
         for side in ("tawny", beside):
             assert values <= figure[side].keys(), (name, side)
             assert len(figure["rounds"][side]) == 1
@@ -52,7 +57,8 @@ def test_every_figure_is_measured_on_both_sides(report: dict[str, Any]) -> None:
 
 def test_every_figure_with_a_target_says_whether_it_holds(report: dict[str, Any]) -> None:
     judged = {name for name, figure in report["figures"].items() if figure["target"]}
-    assert judged == {"get", "list", "filtered", "deep", "deep_page", "trigger", "drain", "drain_two_connections"}
+    limits = {"limit_roomy", "limit_of_three"}
+    assert judged == {"get", "list", "filtered", "deep", "deep_page", "trigger", "drain", "drain_two_connections"} | limits
     assert all(isinstance(report["figures"][name]["holds"], bool) for name in judged - {"get", "list", "filtered", "deep"})
 
 

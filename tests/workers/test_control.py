@@ -188,7 +188,7 @@ async def test_runs_of_a_claim_whose_reply_was_lost_are_given_back_and_done(floo
             raise ConnectionResetError("the reply never came")
         return claimed
 
-    monkeypatch.setattr(take, "runs", _Runs(claim=claim))
+    monkeypatch.setattr(take, "runs", Runs(claim=claim))
 
     @floor.app.job("done")
     async def done(run: Run) -> None: ...
@@ -210,7 +210,7 @@ async def test_a_finish_whose_reply_was_lost_is_stored_once(floor, monkeypatch: 
             raise ConnectionResetError("the reply never came")
         return ended
 
-    monkeypatch.setattr(writer, "runs", _Runs(finish=finish))
+    monkeypatch.setattr(writer, "runs", Runs(finish=finish))
 
     @floor.app.job("done")
     async def done(run: Run) -> dict:
@@ -224,7 +224,7 @@ async def test_a_finish_whose_reply_was_lost_is_stored_once(floor, monkeypatch: 
     assert (await floor.facts(run_id)).count("completed") == 1
 
 
-class _Runs:
+class Runs:
     """The room of runs with one verb exchanged."""
 
     def __init__(self, **verbs) -> None:

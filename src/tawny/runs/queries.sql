@@ -119,49 +119,58 @@ from claimed;
 -- scope: system (workers serve every team)
 -- The claim for job types that limit how many of their runs run at once: a run is taken together with a free place of its type.
 -- A place is free unless the attempt that was seated there last is running. Between the look and the lock somebody else may have
--- been seated; the lock then sees another row than the look did, and the comparison of the two refuses it.
+-- been seated; the lock then sees another row than the look did, and the comparison of the two refuses it. More places are looked
+-- at than are wanted, because others who claim at this moment have locked some of them.
 with me as (
     select w.id, w.name from workers as w where w.id = :worker_id and w.leased_until > clock_timestamp() for update
 ),
 free as materialized (
-    select s.job_type, s.place, s.run_id, s.attempt
+    select t.job_type, look.place, look.run_id, look.attempt
     from unnest(:job_types::text[], :limits::integer[]) as t (job_type, places)
-    join job_places as s on s.job_type = t.job_type and s.place <= t.places
-    where exists (select from me) and not exists (
-        select from job_runs as r where r.id = s.run_id and r.attempt = s.attempt and r.status = 'running'
-    )
+    cross join lateral (
+        select s.place, s.run_id, s.attempt
+        from job_places as s
+        where s.job_type = t.job_type and s.place <= t.places and not exists (
+            select from job_runs as r where r.id = s.run_id and r.attempt = s.attempt and r.status = 'running'
+        )
+        order by s.place
+        limit 4 * :slots::bigint + 20
+    ) as look
+    where exists (select from me)
 ),
-locked as materialized (
-    select s.job_type, s.place
-    from job_places as s
-    join free as f
-        on f.job_type = s.job_type and f.place = s.place
-        and f.run_id is not distinct from s.run_id and f.attempt is not distinct from s.attempt
-    order by s.job_type, s.place
-    for update of s skip locked
-),
-places as (
-    select job_type, place, row_number() over (partition by job_type order by place) as nth from locked
-),
-room as (
-    select job_type, count(*) as places from locked group by job_type
+places as materialized (
+    select t.job_type, taken.place, row_number() over (partition by t.job_type order by taken.place) as nth
+    from unnest(:job_types::text[]) as t (job_type)
+    cross join lateral (
+        select s.place
+        from free as f
+        join job_places as s
+            on s.job_type = f.job_type and s.place = f.place
+            and s.run_id is not distinct from f.run_id and s.attempt is not distinct from f.attempt
+        where f.job_type = t.job_type
+        order by f.place
+        limit :slots::bigint
+        for update of s skip locked
+    ) as taken
 ),
 due as materialized (
     select next.id, room.job_type, next.run_at
-    from room
+    from (select job_type, count(*) as places from places group by job_type) as room
     cross join lateral (
         select r.id, r.run_at
         from job_runs as r
         where r.job_type = room.job_type and r.outcome is null and r.status = 'pending' and r.run_at <= now()
         order by r.run_at, r.id
-        limit least(room.places, :slots::bigint)
+        limit room.places
         for update skip locked
     ) as next
     order by next.run_at, next.id
     limit :slots
 ),
 chosen as (
-    select id, job_type, row_number() over (partition by job_type order by run_at, id) as nth from due
+    select due.id, places.place
+    from (select id, job_type, row_number() over (partition by job_type order by run_at, id) as nth from due) as due
+    join places on places.job_type = due.job_type and places.nth = due.nth
 ),
 claimed as (
     update job_runs as r
@@ -169,13 +178,12 @@ claimed as (
         started_at = date_trunc('milliseconds', clock_timestamp())
     from chosen
     where r.id = chosen.id
-    returning r.*, chosen.nth
+    returning r.*, chosen.place
 ),
 seated as (
     update job_places as s set run_id = c.id, attempt = c.attempt
     from claimed as c
-    join places as p on p.job_type = c.job_type and p.nth = c.nth
-    where s.job_type = p.job_type and s.place = p.place
+    where s.job_type = c.job_type and s.place = c.place
 ),
 facts as (
     insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)

@@ -152,8 +152,10 @@ class Control:
     def _stored(self, attempts: list[Attempt]) -> None:
         for attempt in attempts:
             self._held.pop(attempt.run_id, None)
-            # A place of its type is free, for a run that may have been due for long.
-            self._more_due |= self._take.is_limited(attempt.claimed.job_type)
+        if any(self._take.is_limited(attempt.claimed.job_type) for attempt in attempts):
+            # Places are free, for runs that may have been due for long. A claim that is under way has not seen them.
+            self._next_claim = 0.0
+            self._wake.set()
         self._claim_on()
 
     def _claim_on(self) -> None:
