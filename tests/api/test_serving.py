@@ -25,6 +25,18 @@ async def test_a_server_takes_back_the_runs_of_a_dead_worker(world: World) -> No
     assert await enlist(world.conn, name="test:2", version="0", lease=60)
 
 
+async def test_a_server_forgets_answers_that_are_a_day_old(world: World, database_url: str) -> None:
+    await world.trigger(key="old")
+    await world.conn.execute("update idempotency_keys set created_at = now() - interval '25 hours'")
+    await world.trigger(key="new", job_type="import")
+
+    async def left() -> bool:
+        return bool(await world.conn.fetchval("select array_agg(key) = '{new}' from idempotency_keys"))
+
+    with serve(database_url):
+        await until(left, "only the answer of today")
+
+
 async def test_a_server_that_stops_has_noted_which_keys_were_used(world: World, database_url: str) -> None:
     async def noted(key: str) -> object:
         return await world.conn.fetchval("select last_used_at from api_keys where last4 = $1", key[-4:])

@@ -159,11 +159,14 @@ class World:
             headers["authorization"] = f"Bearer {credential}"
         return await self.http.request(method, path, headers=headers, **more)
 
-    async def trigger(self, *, as_: str | None = "", team_id: UUID | str | None = None, **body: Any) -> httpx.Response:
-        """POST a trigger. An argument of `...` leaves the field out."""
+    async def trigger(
+        self, *, as_: str | None = "", team_id: UUID | str | None = None, key: str | None = None, **body: Any
+    ) -> httpx.Response:
+        """POST a trigger, with an idempotency key if one is given. An argument of `...` leaves the field out."""
         sent = {"job_type": "export", "project_id": str(self.project_id)} | body
         sent = {name: value for name, value in sent.items() if value is not ...}
-        return await self.send("POST", f"/v1/teams/{team_id or self.team_id}/jobs/trigger", as_=as_, json=sent)
+        headers = {} if key is None else {"idempotency-key": key}
+        return await self.send("POST", f"/v1/teams/{team_id or self.team_id}/jobs/trigger", as_=as_, json=sent, headers=headers)
 
     async def list(self, *, as_: str | None = "", team_id: UUID | str | None = None, **params: Any) -> httpx.Response:
         return await self.send("GET", f"/v1/teams/{team_id or self.team_id}/jobs", as_=as_, params=params)

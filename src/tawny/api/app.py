@@ -19,6 +19,7 @@ from tawny.access.secret import require_strong
 from tawny.api import health, job_types, jobs, openapi
 from tawny.api.answers import Answer, JsonResponse
 from tawny.api.call import Call, plain_route
+from tawny.api.forget import forget_forever
 from tawny.api.guard import Guard
 from tawny.api.state import State
 from tawny.config import Settings
@@ -90,7 +91,7 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
         authenticator = Authenticator(pool, secret)
         waker = Waker(pool, enabled=settings.notify)
         opened.push_async_callback(_write_last_used, authenticator, pool)
-        tasks = [authenticator.run(), reap_forever(reaper, lease=settings.lease, wake=waker.wake)]
+        tasks = [authenticator.run(), reap_forever(reaper, lease=settings.lease, wake=waker.wake), forget_forever(pool)]
         opened.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         yield State(pool, authenticator, waker, app.jobs, settings)
 

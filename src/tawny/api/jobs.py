@@ -14,6 +14,7 @@ from tawny.access import CANCEL_RUN, LIST_RUNS, TRIGGER_RUN
 from tawny.api.answers import Answer
 from tawny.api.call import Call, plain_route
 from tawny.api.envelope import CancelBody, TriggerBody, checked
+from tawny.api.idempotency import answer_with, idempotency_key
 from tawny.api.query import parse_query
 from tawny.runs import Page
 
@@ -24,7 +25,7 @@ async def view(call: Call) -> Answer:
     actor = await call.actor()
     async with call.state.pool.acquire() as conn:
         run_json = await runs.find(conn, actor, call.id("run_id"))
-    return Answer(200, _job_run(run_json))
+    return Answer(200, f'{{"job_run":{run_json}}}'.encode())
 
 
 async def list_runs(call: Call) -> Answer:
@@ -39,6 +40,7 @@ async def list_runs(call: Call) -> Answer:
 async def trigger(call: Call) -> Answer:
     actor, team_id = await call.actor(), call.id("team_id")
     actor.require(team_id, TRIGGER_RUN)
+    key = idempotency_key(call.scope["headers"])
     body = checked(TriggerBody, await call.body())
     job = runs.choose_job(call.state.jobs, body.job_type)
     async with call.state.pool.acquire() as conn:
@@ -50,9 +52,9 @@ async def trigger(call: Call) -> Answer:
             project_id=body.project_id,
             params=body.params,
             notify=bool(body.notify),
+            idempotency_key=key,
         )
-    call.state.waker.wake()
-    return Answer(201, _job_run(made.run_json))
+    return answer_with(call, made)
 
 
 async def cancel(call: Call) -> Answer:
@@ -64,10 +66,6 @@ async def cancel(call: Call) -> Answer:
     if worker_id is not None:
         call.state.waker.wake(str(worker_id))
     return _CANCELLED
-
-
-def _job_run(run_json: str) -> bytes:
-    return f'{{"job_run":{run_json}}}'.encode()
 
 
 def _page(page: Page) -> bytes:

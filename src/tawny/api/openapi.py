@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import FastAPI, Path, Query
+from fastapi import FastAPI, Header, Path, Query
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, JobRunAnswer, JobRunPage, TriggerBody
+from tawny.api.idempotency import KEY
 from tawny.api.query import JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX
 from tawny.runs import Status
 
@@ -32,6 +33,7 @@ _MEANINGS: Final = {
     409: "A run of this type is pending or running for the project.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not plain JSON.",
+    422: "The `Idempotency-Key` came with another request before.",
     503: "The database cannot be reached just now; try again after `Retry-After` seconds.",
 }
 _BODY: Final = (408, 413, 415)
@@ -39,6 +41,15 @@ _BODY: Final = (408, 413, 415)
 TeamId = Annotated[UUID, Path(description="The team.")]
 RunId = Annotated[UUID, Path(description="The run.")]
 JobTypeName = Annotated[str | None, Query(pattern=f"^{JOB_TYPE.pattern}$", description="Only runs of this type.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=f"^{KEY.pattern}$",
+        description="Requests of a team with the same key make one run, and get the same answer for 24 hours. A repeated answer "
+        "has the header `Idempotency-Replayed: true`.",
+    ),
+]
 Moment = Annotated[
     str | None,
     Query(
@@ -65,10 +76,11 @@ def _list(
     """List a team's runs, newest first. Needs a key with `jobs:read`, or the role admin or owner."""
 
 
-def _trigger(team_id: TeamId, body: TriggerBody) -> None:
+def _trigger(team_id: TeamId, body: TriggerBody, idempotency_key: IdempotencyKey = None) -> None:
     """Ask for a run. Needs a key with `jobs:write`, or the role admin or owner.
 
-    At most one run of a type is pending or running for a project: another one is a 409 that names it.
+    At most one run of a type is pending or running for a project: another one is a 409 that names it. When an answer was lost,
+    send the same again with the same `Idempotency-Key`: it makes no second run.
     """
 
 
@@ -100,7 +112,7 @@ _PLAIN: Final = (
         _trigger,
         response_model=JobRunAnswer,
         status_code=201,
-        responses=refusals(400, 401, 403, 404, 409, 503, *_BODY),
+        responses=refusals(400, 401, 403, 404, 409, 422, 503, *_BODY),
     ),
     _described(
         "POST",
@@ -123,14 +135,15 @@ def describe(app: FastAPI) -> dict[str, Any]:
     )
     document["components"]["securitySchemes"] = _SECURITY
     document["security"] = [{"apiKeyOrToken": []}]
-    _drop_validationrefusals(document)
+    _drop_foreign_refusals(document)
     return document
 
 
-def _drop_validationrefusals(document: dict[str, Any]) -> None:
-    """FastAPI adds its own 422 to whatever takes a parameter. Ours is a 400 in our own shape."""
+def _drop_foreign_refusals(document: dict[str, Any]) -> None:
+    """FastAPI adds its own 422 to whatever takes a parameter and describes none. Ours is a 400 in our own shape."""
     for operations in document["paths"].values():
         for operation in operations.values():
-            operation["responses"].pop("422", None)
+            if operation["responses"].get("422", {}).get("description") != _MEANINGS[422]:
+                operation["responses"].pop("422", None)
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)

@@ -4,11 +4,13 @@ from tawny.runs.cancel import cancel
 from tawny.runs.claim import Claimed, claim, claim_seated, set_places
 from tawny.runs.find import Filter, Page, Position, find, list_runs
 from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
+from tawny.runs.idempotency import forget_answers
 from tawny.runs.lease import Held, Renewed, enlist, held_by, leave, release, renew
+from tawny.runs.make import Triggered
 from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
 from tawny.runs.run import CRASH_LIMIT, FIELDS, OUTCOMES, STATUSES, Outcome, Status
-from tawny.runs.trigger import Triggered, choose_job, trigger, trigger_system
+from tawny.runs.trigger import choose_job, trigger, trigger_system
 from tawny.runs.wake import NEW_RUN, Waker
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "find",
     "finish",
     "flush",
+    "forget_answers",
     "held_by",
     "leave",
     "list_runs",

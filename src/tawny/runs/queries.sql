@@ -1,5 +1,6 @@
--- name: trigger(id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds)^
+-- name: trigger(id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds, idempotency_key, request_hash)^
 -- Makes a pending run of a living project of the team, unless one is active. No row: see why_not_triggered.
+-- With an idempotency key, the answer is kept under it; one that has an answer already fails all of it.
 -- The connection may be an author's own: params go in as text, since it may have a codec of its own for jsonb.
 with made as (
     insert into job_runs as r (id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds)
@@ -14,6 +15,10 @@ with made as (
 fact as (
     insert into run_events (run_id, seq, team_id, kind, attempt)
     select id, 1, team_id, 'triggered', 0 from made
+),
+answer as (
+    insert into idempotency_keys (team_id, key, request_hash, run_id, answer)
+    select team_id, :idempotency_key::text, :request_hash::bytea, id, run from made where :idempotency_key::text is not null
 )
 select id, run from made;
 
@@ -25,6 +30,31 @@ left join job_runs as r
     on r.team_id = p.team_id and r.project_id = p.id and r.job_type = :job_type
     and r.outcome is null and r.unique_key is not distinct from :unique_key::text
 where p.id = :project_id and p.team_id = :team_id and p.deleted_at is null;
+
+-- name: first_answer(team_id, key)^
+-- What the first request with this key was answered. One of more than a day ago is deleted here, so that the key is free.
+with forgotten as (
+    delete from idempotency_keys
+    where team_id = :team_id and key = :key and created_at <= statement_timestamp() - interval '24 hours'
+)
+select request_hash, run_id, answer
+from idempotency_keys
+where team_id = :team_id and key = :key and created_at > statement_timestamp() - interval '24 hours';
+
+-- name: forget_answers(at_most)$
+-- scope: system (answers of all teams grow old)
+with old as materialized (
+    select team_id, key
+    from idempotency_keys
+    where created_at <= statement_timestamp() - interval '24 hours'
+    order by created_at
+    limit :at_most
+    for update skip locked
+),
+forgotten as (
+    delete from idempotency_keys as k using old where k.team_id = old.team_id and k.key = old.key returning k.key
+)
+select count(*) from forgotten;
 
 -- name: trigger_system(id, job_type, triggered_by, params, timeout_seconds)^
 -- scope: system (a system run belongs to no team)

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from tawny.access import TRIGGER_RUN, Actor
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
-from tawny.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from tawny.errors import Conflict, InvalidRequest
 from tawny.jobs import Job, unique_key
+from tawny.runs.idempotency import make_once
+from tawny.runs.make import Triggered, Wanted
 from tawny.runs.statements import queries
-
-_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Triggered:
-    """A run that was made, and its public JSON."""
-
-    id: UUID
-    run_json: str
 
 
 def choose_job(jobs: Mapping[str, Job], job_type: str) -> Job:
@@ -46,6 +37,7 @@ async def trigger(
     project_id: UUID | None,
     params: Mapping[str, Any] | None = None,
     notify: bool = False,
+    idempotency_key: str | None = None,
 ) -> Triggered:
     """Make a pending run of `job` for a project of the team.
 
@@ -53,28 +45,23 @@ async def trigger(
     InvalidRequest for params that do not fit or a missing project, NotFound for a project that is not the team's, and Conflict
     with `existing_run_id` while a run of this type is pending or running for the project (with `unique_by`: one with the same
     values of the params that it names).
+
+    Requests of a team with the same `idempotency_key` make one run; see `make_once`.
     """
     actor.require(team_id, TRIGGER_RUN)
     if project_id is None:
         raise InvalidRequest("project_id is required: this job runs for one project.", code="project_required")
     sent = _params_of_project(params or {}, project_id)
-    key = unique_key(job, job.params.check(sent))
-    values = (
-        job.name,
-        f"manual:{actor.label}",
-        json.dumps(sent, ensure_ascii=False),
-        notify,
-        key,
-        job.timeout,
-        project_id,
-        team_id,
+    wanted = Wanted(
+        job=job,
+        team_id=team_id,
+        project_id=project_id,
+        triggered_by=f"manual:{actor.label}",
+        params=sent,
+        unique_key=unique_key(job, job.params.check(sent)),
+        notify=notify,
     )
-    for _ in range(_TRIES):
-        row = await conn.fetchrow(queries.trigger.sql, uuid7(), *values)
-        if row is not None:
-            return Triggered(row["id"], row["run"])
-        await _refuse(conn, job, team_id, project_id, key)
-    raise Unavailable("The run that holds this slot keeps changing; try again.")
+    return await make_once(conn, wanted, idempotency_key)
 
 
 def _params_of_project(params: Mapping[str, Any], project_id: UUID) -> dict[str, Any]:
@@ -82,24 +69,6 @@ def _params_of_project(params: Mapping[str, Any], project_id: UUID) -> dict[str,
     if given is not None and str(given).lower() != str(project_id):
         raise InvalidRequest("params.project_id differs from project_id; leave it out.", code="project_mismatch")
     return {**params, "project_id": str(project_id)}
-
-
-async def _refuse(conn: Connection, job: Job, team_id: UUID, project_id: UUID, key: str | None) -> None:
-    """Raise why no run was made; return when the slot was freed meanwhile, so that it is worth another try."""
-    found = await queries.why_not_triggered(conn, team_id=team_id, project_id=project_id, job_type=job.name, unique_key=key)
-    if found is None:
-        raise NotFound("Project not found.")
-    if found["id"] is not None:
-        raise Conflict(_why_taken(job, found), code="already_active", existing_run_id=str(found["id"]))
-
-
-def _why_taken(job: Job, active: Any) -> str:
-    where = "for this project" + (f" with the same {' and '.join(job.unique_by)}" if job.unique_by else "")
-    if active["waits"]:
-        return (
-            f"A run of {job.name} {where} waits for its next attempt, due at {active['run_at']}; cancel it or wait for it to end."
-        )
-    return f"A run of {job.name} is already {active['status']} {where}; wait for it to end or cancel it."
 
 
 async def trigger_system(conn: Connection, actor: Actor, job: Job, *, params: Mapping[str, Any] | None = None) -> Triggered:

@@ -1,0 +1,99 @@
+"""Make a pending run, or say why there is none: what triggers and retries share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tawny.db.ids import uuid7
+from tawny.db.pool import Connection
+from tawny.errors import Conflict, NotFound, Unavailable
+from tawny.jobs import Job
+from tawny.runs.statements import queries
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A run that somebody asked for who may: all that was checked. `params` as sent, with the project's id."""
+
+    job: Job
+    team_id: UUID
+    project_id: UUID
+    triggered_by: str
+    params: Mapping[str, Any]
+    unique_key: str | None
+    notify: bool
+    retry_of: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """An idempotency key, and a hash of what it was sent with."""
+
+    key: str
+    request_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """A run that was made, and its public JSON as it was then. `replayed`: by an earlier request with the same key."""
+
+    id: UUID
+    run_json: str
+    replayed: bool = False
+
+
+async def make(conn: Connection, wanted: Wanted, once: Once | None = None) -> Triggered:
+    """Make the run, and store the answer under the key in the same statement.
+
+    NotFound for a project that is not the team's, Conflict with `existing_run_id` while the slot is taken. With `once`,
+    asyncpg's UniqueViolationError where the key has an answer already; that aborts a transaction, so let there be none.
+    """
+    for _ in range(_TRIES):
+        row = await queries.trigger(
+            conn,
+            id=uuid7(),
+            team_id=wanted.team_id,
+            project_id=wanted.project_id,
+            job_type=wanted.job.name,
+            triggered_by=wanted.triggered_by,
+            params=json.dumps(wanted.params, ensure_ascii=False),
+            notify=wanted.notify,
+            unique_key=wanted.unique_key,
+            timeout_seconds=wanted.job.timeout,
+            idempotency_key=once.key if once else None,
+            request_hash=once.request_hash if once else None,
+        )
+        if row is not None:
+            return Triggered(row["id"], row["run"])
+        await _refuse(conn, wanted)
+    raise Unavailable("The run that holds this slot keeps changing; try again.")
+
+
+async def _refuse(conn: Connection, wanted: Wanted) -> None:
+    """Raise why no run was made; return when the slot was freed meanwhile, so that it is worth another try."""
+    found = await queries.why_not_triggered(
+        conn,
+        team_id=wanted.team_id,
+        project_id=wanted.project_id,
+        job_type=wanted.job.name,
+        unique_key=wanted.unique_key,
+    )
+    if found is None:
+        raise NotFound("Project not found.")
+    if found["id"] is not None:
+        raise Conflict(_why_taken(wanted.job, found), code="already_active", existing_run_id=str(found["id"]))
+
+
+def _why_taken(job: Job, active: Any) -> str:
+    where = "for this project" + (f" with the same {' and '.join(job.unique_by)}" if job.unique_by else "")
+    if active["waits"]:
+        return (
+            f"A run of {job.name} {where} waits for its next attempt, due at {active['run_at']}; cancel it or wait for it to end."
+        )
+    return f"A run of {job.name} is already {active['status']} {where}; wait for it to end or cancel it."
