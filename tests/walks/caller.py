@@ -53,11 +53,26 @@ class Caller:
 
     def trigger(self, job_type: str, **params: Any) -> str:
         """Ask for a run, and return its id."""
-        body = {"job_type": job_type, "project_id": self._project_id, "params": params}
-        answer = self._http.post(f"/v1/teams/{self._team_id}/jobs/trigger", json=body)
+        answer = self._http.request(**self.asking(job_type, **params))
         assert answer.status_code == 201, answer.text
         run_id: str = answer.json()["job_run"]["id"]
         return run_id
+
+    def asking(self, job_type: str, *, key: str | None = None, **params: Any) -> dict[str, Any]:
+        """The request for a run, as any httpx client sends it; with an idempotency key if one is given."""
+        return {
+            "method": "POST",
+            "url": f"/v1/teams/{self._team_id}/jobs/trigger",
+            "json": {"job_type": job_type, "project_id": self._project_id, "params": params},
+            "headers": {"Authorization": f"Bearer {self._key}"} | ({"Idempotency-Key": key} if key else {}),
+        }
+
+    def runs(self) -> list[RunAnswer]:
+        """The runs of the project, newest first."""
+        answer = self._http.get(f"/v1/teams/{self._team_id}/jobs", params={"project_id": self._project_id})
+        assert answer.status_code == 200, answer.text
+        runs: list[RunAnswer] = answer.json()["job_runs"]
+        return runs
 
     def run(self, run_id: str) -> RunAnswer:
         answer = self._http.get(f"/v1/jobs/{run_id}")
