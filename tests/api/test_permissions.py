@@ -9,21 +9,21 @@ import pytest
 
 from api.world import World
 
-# What each caller gets when everything else is right: list, trigger, view, cancel, job types.
+# What each caller gets when everything else is right: list, trigger, view, timeline, cancel, job types.
 CALLERS = {
-    "owner": (200, 201, 200, 200, 200),
-    "admin": (200, 201, 200, 200, 200),
-    "member": (403, 403, 200, 200, 200),
-    "stranger": (403, 403, 404, 404, 200),
-    "nobody's user": (403, 403, 404, 404, 403),
-    "key with both": (200, 201, 200, 200, 200),
-    "key that reads": (200, 403, 200, 403, 200),
-    "key that writes": (403, 201, 403, 200, 403),
-    "key with neither": (403, 403, 403, 403, 403),
-    "key of another team": (403, 403, 404, 404, 200),
-    "admin's key": (200, 201, 200, 200, 200),
-    "demoted maker's key": (403, 403, 200, 200, 200),
-    "no credential": (401, 401, 401, 401, 401),
+    "owner": (200, 201, 200, 200, 200, 200),
+    "admin": (200, 201, 200, 200, 200, 200),
+    "member": (403, 403, 200, 200, 200, 200),
+    "stranger": (403, 403, 404, 404, 404, 200),
+    "nobody's user": (403, 403, 404, 404, 404, 403),
+    "key with both": (200, 201, 200, 200, 200, 200),
+    "key that reads": (200, 403, 200, 200, 403, 200),
+    "key that writes": (403, 201, 403, 403, 200, 403),
+    "key with neither": (403, 403, 403, 403, 403, 403),
+    "key of another team": (403, 403, 404, 404, 404, 200),
+    "admin's key": (200, 201, 200, 200, 200, 200),
+    "demoted maker's key": (403, 403, 200, 200, 200, 200),
+    "no credential": (401, 401, 401, 401, 401, 401),
 }
 
 
@@ -67,6 +67,7 @@ async def test_each_caller_may_do_what_the_table_says(world: World, caller: str)
         await world.list(as_=as_),
         await world.trigger(as_=as_, project_id=new_project),
         await world.view(claimed.id, as_=as_),
+        await world.timeline(claimed.id, as_=as_),
         await world.cancel(claimed.id, as_=as_),
         await world.send("GET", "/v1/job-types", as_=as_),
     ]

@@ -174,6 +174,9 @@ class World:
     async def view(self, run_id: UUID | str, *, as_: str | None = "") -> httpx.Response:
         return await self.send("GET", f"/v1/jobs/{run_id}", as_=as_)
 
+    async def timeline(self, run_id: UUID | str, *, as_: str | None = "") -> httpx.Response:
+        return await self.send("GET", f"/v1/jobs/{run_id}/timeline", as_=as_)
+
     async def cancel(self, run_id: UUID | str, *, as_: str | None = "", **more: Any) -> httpx.Response:
         return await self.send("POST", f"/v1/jobs/{run_id}/cancel", as_=as_, **more)
 
@@ -214,6 +217,18 @@ class World:
 
     async def finish(self, claimed: Claimed, status: Any = "completed", **more: Any) -> None:
         assert await runs.finish(self.conn, [Finish(claimed.id, claimed.attempt, status, **more)])
+
+    async def claim(self) -> Claimed:
+        """The one run that is due, in the hands of a new worker."""
+        worker_id = await runs.enlist(self.conn, name="test:2", version="0", lease=60)
+        (claimed,) = await runs.claim(self.conn, worker_id, job_types=["export", "import"], slots=100)
+        return claimed
+
+    async def reap(self) -> None:
+        """Let every worker die and take its runs back."""
+        async with self.conn.transaction():
+            await self.conn.execute("update workers set leased_until = now() - interval '1 second'")
+            await runs.reap(self.conn, lease=0)
 
     async def system_run(self) -> UUID:
         made = await runs.trigger_system(self.conn, Actor.host(), app.jobs["sweep"])

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, JobRunAnswer, JobRunPage, TriggerBody
+from tawny.api.history_envelope import TimelineAnswer
 from tawny.api.idempotency import KEY
 from tawny.api.query import JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX
 from tawny.runs import Status
@@ -91,6 +92,10 @@ def _cancel(run_id: RunId, body: CancelBody | None = None) -> None:
     """
 
 
+def _timeline_of(run_id: RunId) -> None:
+    """See what happened to a run: its attempts and its events. Needs a key with `jobs:read`, or a member of its team."""
+
+
 def _described(method: str, path: str, signature: Any, **answers: Any) -> APIRoute:
     name = signature.__name__.lstrip("_")
     return APIRoute(path, signature, methods=[method], name=name, operation_id=f"{name}_run", tags=["Runs"], **answers)
@@ -120,6 +125,13 @@ _PLAIN: Final = (
         _cancel,
         response_model=Cancelled,
         responses=refusals(400, 401, 403, 404, 503, *_BODY),
+    ),
+    _described(
+        "GET",
+        "/v1/jobs/{run_id}/timeline",
+        _timeline_of,
+        response_model=TimelineAnswer,
+        responses=refusals(401, 403, 404, 503),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Times in queries: `7d` before now, or ISO 8601."""
+"""Times in queries, `7d` before now or ISO 8601, and in answers."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def _parse(text: str, now: datetime) -> datetime:
         raise ValueError
     time = datetime.fromisoformat(text.upper())
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def format_time(time: datetime) -> str:
+    """An instant as clients see it, just as `ms` in the database writes it: ISO 8601, UTC, milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

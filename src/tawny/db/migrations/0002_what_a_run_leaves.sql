@@ -5,7 +5,7 @@ add column log_lines integer not null default 0, -- kept in run_logs, of all att
 add column log_bytes integer not null default 0,
 add column logs_dropped integer not null default 0; -- lines beyond what is kept of one run
 
-create index job_runs_retries on job_runs (retry_of) where retry_of is not null;
+create index job_runs_retries on job_runs (retry_of, id) where retry_of is not null;
 
 -- Lines that handlers wrote, in the order in which they wrote them.
 create table run_logs (
