@@ -69,7 +69,7 @@ async def test_every_operation_but_health_needs_a_credential(world: World) -> No
 
 async def test_no_answer_that_the_api_never_gives_is_described(world: World) -> None:
     refusing = {path for path, _, operation in operations(await document(world)) if "422" in operation["responses"]}
-    assert refusing == {"/v1/teams/{team_id}/jobs/trigger"}
+    assert refusing == {"/v1/teams/{team_id}/jobs/trigger", "/v1/jobs/{run_id}/retry"}
 
 
 async def test_a_run_has_the_same_fields_everywhere(world: World) -> None:
@@ -99,6 +99,7 @@ async def test_what_the_api_answers_fits_what_is_described(world: World) -> None
         (JobRunPage, await world.list()),
         (TimelineAnswer, await world.timeline(claimed.id)),
         (Cancelled, await world.cancel(other.id)),
+        (JobRunAnswer, await world.retry(await world.ended(project_id=str(await world.add_project())))),
         (ActiveRunError, await world.trigger()),
         (Error, await world.view(uuid4())),
         (JobTypes, await world.send("GET", "/v1/job-types")),
@@ -131,6 +132,7 @@ async def test_the_described_answers_of_the_job_endpoints_are_those_they_give(wo
         ("/v1/teams/{team_id}/jobs", "get"): {200, 400, 401, 403, 503},
         ("/v1/teams/{team_id}/jobs/trigger", "post"): {201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 503},
         ("/v1/jobs/{run_id}/cancel", "post"): {200, 400, 401, 403, 404, 408, 413, 415, 503},
+        ("/v1/jobs/{run_id}/retry", "post"): {201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 503},
     }
     for operation, statuses in given.items():
         assert {int(status) for status in described[operation]["responses"]} == statuses

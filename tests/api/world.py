@@ -180,6 +180,11 @@ class World:
     async def cancel(self, run_id: UUID | str, *, as_: str | None = "", **more: Any) -> httpx.Response:
         return await self.send("POST", f"/v1/jobs/{run_id}/cancel", as_=as_, **more)
 
+    async def retry(self, run_id: UUID | str, *, as_: str | None = "", key: str | None = None, **more: Any) -> httpx.Response:
+        """POST a retry, with an idempotency key if one is given."""
+        headers = more.pop("headers", {}) | ({} if key is None else {"idempotency-key": key})
+        return await self.send("POST", f"/v1/jobs/{run_id}/retry", as_=as_, headers=headers, **more)
+
     async def raw(self, request: bytes) -> Raw:
         """Send exactly these bytes, and read one answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.served.port)
@@ -214,6 +219,12 @@ class World:
         worker_id = await runs.enlist(self.conn, name="test:1", version="0", lease=60)
         claimed = await runs.claim(self.conn, worker_id, job_types=["export", "import"], slots=100)
         return worker_id, next(c for c in claimed if c.id == run_id)
+
+    async def ended(self, status: Any = "completed", **body: Any) -> UUID:
+        """A run that has ended."""
+        _, claimed = await self.running(**body)
+        await self.finish(claimed, status)
+        return claimed.id
 
     async def finish(self, claimed: Claimed, status: Any = "completed", **more: Any) -> None:
         assert await runs.finish(self.conn, [Finish(claimed.id, claimed.attempt, status, **more)])

@@ -33,6 +33,11 @@ def report(run: Run, month: str = "2026-01", count: int = 1, dry_run: bool = Fal
     """One of each month and count may be active."""
 
 
+@app.job("anything")
+def anything(run: Run, **params: object) -> None:
+    """Takes whatever there is."""
+
+
 @app.system_job("sweep")
 def sweep(run: Run) -> None:
     """A system job."""

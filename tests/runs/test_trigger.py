@@ -127,7 +127,7 @@ async def test_of_many_at_once_exactly_one_makes_the_run(house, pool: Pool) -> N
 
 
 async def test_unknown_and_system_types_are_refused(house) -> None:
-    with pytest.raises(InvalidRequest, match="export, import, report"):
+    with pytest.raises(InvalidRequest, match="anything, export, import, report"):
         runs.choose_job(house.jobs, "nope")
     with pytest.raises(InvalidRequest, match="operator"):
         runs.choose_job(house.jobs, "sweep")

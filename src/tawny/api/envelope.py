@@ -46,6 +46,10 @@ class CancelBody(Strict):
     """Ask a run to stop. Nothing has to be said about it."""
 
 
+class RetryBody(Strict):
+    """Retry a run. Nothing has to be said about it."""
+
+
 class Answered(BaseModel):
     """An object in an answer, with every field always there."""
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Header, Path, Query
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, JobRunAnswer, JobRunPage, TriggerBody
+from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, JobRunAnswer, JobRunPage, RetryBody, TriggerBody
 from tawny.api.history_envelope import TimelineAnswer
 from tawny.api.idempotency import KEY
 from tawny.api.query import JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX
@@ -96,6 +96,13 @@ def _timeline_of(run_id: RunId) -> None:
     """See what happened to a run: its attempts and its events. Needs a key with `jobs:read`, or a member of its team."""
 
 
+def _retry(run_id: RunId, body: RetryBody | None = None, idempotency_key: IdempotencyKey = None) -> None:
+    """Ask for what an ended run did once more, as a new run. Needs a key with `jobs:write`, or the role admin or owner.
+
+    The new run has the same job type, project, params and `notify`. While such a run is active, it is a 409 that names it.
+    """
+
+
 def _described(method: str, path: str, signature: Any, **answers: Any) -> APIRoute:
     name = signature.__name__.lstrip("_")
     return APIRoute(path, signature, methods=[method], name=name, operation_id=f"{name}_run", tags=["Runs"], **answers)
@@ -132,6 +139,14 @@ _PLAIN: Final = (
         _timeline_of,
         response_model=TimelineAnswer,
         responses=refusals(401, 403, 404, 503),
+    ),
+    _described(
+        "POST",
+        "/v1/jobs/{run_id}/retry",
+        _retry,
+        response_model=JobRunAnswer,
+        status_code=201,
+        responses=refusals(400, 401, 403, 404, 409, 422, 503, *_BODY),
     ),
 )
 

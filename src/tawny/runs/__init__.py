@@ -9,6 +9,7 @@ from tawny.runs.lease import Held, Renewed, enlist, held_by, leave, release, ren
 from tawny.runs.make import Triggered
 from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
+from tawny.runs.retry import retry
 from tawny.runs.run import CRASH_LIMIT, FIELDS, OUTCOMES, STATUSES, Outcome, Status
 from tawny.runs.trigger import choose_job, trigger, trigger_system
 from tawny.runs.wake import NEW_RUN, Waker
@@ -51,6 +52,7 @@ __all__ = [
     "reap_orphans",
     "release",
     "renew",
+    "retry",
     "save_checkpoints",
     "set_places",
     "take_back",

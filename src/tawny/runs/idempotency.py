@@ -60,5 +60,6 @@ def _hash(wanted: Wanted) -> bytes:
         "job_type": wanted.job.name,
         "params": wanted.params,
         "notify": wanted.notify,
+        "retry_of": wanted.retry_of and str(wanted.retry_of),
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()

@@ -66,6 +66,7 @@ async def make(conn: Connection, wanted: Wanted, once: Once | None = None) -> Tr
             notify=wanted.notify,
             unique_key=wanted.unique_key,
             timeout_seconds=wanted.job.timeout,
+            retry_of=wanted.retry_of,
             idempotency_key=once.key if once else None,
             request_hash=once.request_hash if once else None,
         )

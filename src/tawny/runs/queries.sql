@@ -1,20 +1,25 @@
--- name: trigger(id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds, idempotency_key, request_hash)^
+-- name: trigger(id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds, retry_of, idempotency_key, request_hash)^
 -- Makes a pending run of a living project of the team, unless one is active. No row: see why_not_triggered.
 -- With an idempotency key, the answer is kept under it; one that has an answer already fails all of it.
 -- The connection may be an author's own: params go in as text, since it may have a codec of its own for jsonb.
 with made as (
-    insert into job_runs as r (id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds)
+    insert into job_runs as r (
+        id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds, retry_of
+    )
     select
         :id::uuid, p.team_id, p.id, :job_type::text, :triggered_by::text, :params::text::jsonb, :notify::boolean,
-        :unique_key::text, :timeout_seconds::float8
+        :unique_key::text, :timeout_seconds::float8, :retry_of::uuid
     from projects as p
     where p.id = :project_id and p.team_id = :team_id and p.deleted_at is null
     on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
     returning r.id, r.team_id, run_json(r) as run
 ),
 fact as (
-    insert into run_events (run_id, seq, team_id, kind, attempt)
-    select id, 1, team_id, 'triggered', 0 from made
+    insert into run_events (run_id, seq, team_id, kind, attempt, data)
+    select
+        id, 1, team_id, 'triggered', 0,
+        case when :retry_of::uuid is not null then jsonb_build_object('retry_of', :retry_of::uuid) end
+    from made
 ),
 answer as (
     insert into idempotency_keys (team_id, key, request_hash, run_id, answer)
@@ -30,6 +35,10 @@ left join job_runs as r
     on r.team_id = p.team_id and r.project_id = p.id and r.job_type = :job_type
     and r.outcome is null and r.unique_key is not distinct from :unique_key::text
 where p.id = :project_id and p.team_id = :team_id and p.deleted_at is null;
+
+-- name: run_to_retry(run_id, team_ids)^
+select team_id, project_id, job_type, status, params::text as params, notify
+from job_runs where id = :run_id and team_id = any(:team_ids::uuid[]);
 
 -- name: first_answer(team_id, key)^
 -- What the first request with this key was answered. One of more than a day ago is deleted here, so that the key is free.
