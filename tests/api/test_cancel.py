@@ -56,10 +56,21 @@ async def test_a_run_that_has_ended_cannot_be_cancelled_and_the_400_names_its_st
     assert status in answer.json()["error"]
 
 
-async def test_a_pending_run_cannot_be_cancelled_either(world: World) -> None:
-    answer = await world.cancel(await world.made())
-    assert answer.status_code == 400
-    assert "pending" in answer.json()["error"]
+@pytest.mark.parametrize("body", [{}, {"include_pending": False}, {"include_pending": None}])
+async def test_a_pending_run_cannot_be_cancelled_either_unless_that_is_asked_for(world: World, body: dict[str, Any]) -> None:
+    answer = await world.cancel(await world.made(), json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "not_running")
+    assert "pending; with include_pending" in answer.json()["error"]
+
+
+async def test_with_include_pending_a_pending_run_is_cancelled_at_once(world: World) -> None:
+    run_id = await world.made()
+    answer = await world.cancel(run_id, json={"include_pending": True})
+    assert (answer.status_code, answer.json()) == (200, {"cancelled": True})
+    run = (await world.view(run_id)).json()["job_run"]
+    assert (run["status"], run["started_at"], run["error"]) == ("cancelled", None, None)
+    assert run["completed_at"]
+    assert (await world.trigger()).status_code == 201
 
 
 async def test_unknown_foreign_malformed_and_system_runs_are_the_same_404(world: World) -> None:
@@ -105,6 +116,7 @@ async def test_the_body_may_be_absent_or_empty_or_an_object(world: World, more: 
     ("more", "status", "code"),
     [
         ({"json": {"now": True}}, 400, "unknown_field"),
+        ({"json": {"include_pending": "yes"}}, 400, "invalid_field"),
         ({"json": []}, 400, "must_be_object"),
         ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "invalid_json"),
         ({"content": b"{}", "headers": {"content-type": "text/plain"}}, 415, "unsupported_media_type"),

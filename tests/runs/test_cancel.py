@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from uuid import UUID
 
 import pytest
 
 from tawny import runs
 from tawny.access import Actor
 from tawny.db.ids import uuid7
-from tawny.db.pool import Pool
+from tawny.db.pool import Connection, Pool
 from tawny.errors import Forbidden, InvalidRequest, NotFound
-from tawny.runs import Finish
+from tawny.runs import Claimed, Finish
+from tawny.runs.statements import queries
 
 
 async def test_a_cancel_names_the_worker_to_wake(house) -> None:
@@ -26,9 +29,85 @@ async def test_asking_again_is_granted_and_leaves_one_fact(house) -> None:
     assert await house.facts(claimed.id) == ["triggered", "started", "cancel_requested"]
 
 
-async def test_a_pending_run_is_not_cancelled_and_the_status_is_named(house) -> None:
-    with pytest.raises(InvalidRequest, match="pending"):
+async def test_a_pending_run_is_not_cancelled_and_the_status_is_named_with_the_way_to_cancel_it(house) -> None:
+    with pytest.raises(InvalidRequest, match="this one is pending; with include_pending"):
         await runs.cancel(house.conn, house.actor, await house.trigger())
+
+
+async def test_with_include_pending_a_pending_run_is_cancelled_at_once_and_frees_its_slot(house) -> None:
+    run_id = await house.trigger()
+    assert await runs.cancel(house.conn, house.actor, run_id, include_pending=True) is None
+    row = await house.row(run_id)
+    assert (row["status"], row["started_at"], row["error"]) == ("cancelled", None, None)
+    assert row["completed_at"] == row["cancel_requested_at"]
+    assert await house.facts(run_id) == ["triggered", "cancel_requested", "cancelled"]
+    asked = await house.conn.fetchval("select data from run_events where run_id = $1 and kind = 'cancel_requested'", run_id)
+    assert json.loads(asked) == {"by": house.actor.label}
+    assert await house.claim(await house.enlist()) == []
+    await house.trigger()
+
+
+async def test_also_one_that_waits_for_its_next_attempt(house) -> None:
+    _, claimed = await house.running()
+    await runs.finish(house.conn, [Finish(claimed.id, 1, "retrying", delay=600)])
+    await runs.cancel(house.conn, house.actor, claimed.id, include_pending=True)
+    assert (await house.row(claimed.id))["status"] == "cancelled"
+    assert await house.facts(claimed.id) == ["triggered", "started", "retrying", "cancel_requested", "cancelled"]
+
+
+async def test_with_include_pending_a_running_run_is_asked_as_ever(house) -> None:
+    worker_id, claimed = await house.running()
+    assert await runs.cancel(house.conn, house.actor, claimed.id, include_pending=True) == worker_id
+    assert await runs.cancel(house.conn, house.actor, claimed.id, include_pending=True) is None
+    assert await house.facts(claimed.id) == ["triggered", "started", "cancel_requested"]
+
+
+async def test_with_include_pending_a_run_that_has_ended_is_refused_and_foreign_ones_are_not_found(house) -> None:
+    run_id = await house.trigger()
+    await runs.cancel(house.conn, house.actor, run_id, include_pending=True)
+    with pytest.raises(InvalidRequest, match="Only a pending or running run can be cancelled; this one is cancelled"):
+        await runs.cancel(house.conn, house.actor, run_id, include_pending=True)
+    pending = await house.trigger()
+    stranger = Actor("user", uuid7(), roles={uuid7(): "owner"})
+    system = await runs.trigger_system(house.conn, Actor.host(), house.jobs["sweep"])
+    for actor, other in [(stranger, pending), (house.actor, system.id)]:
+        with pytest.raises(NotFound):
+            await runs.cancel(house.conn, actor, other, include_pending=True)
+        assert (await house.row(other))["status"] == "pending"
+
+
+async def test_a_run_that_starts_between_the_statements_is_asked_to_stop(house, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id, worker_id = await house.trigger(), await house.enlist()
+    cancel_pending = queries.cancel_pending
+
+    async def too_late(conn: Connection, **values: object) -> object:
+        await house.claim(worker_id)
+        return await cancel_pending(conn, **values)
+
+    monkeypatch.setitem(queries.all, "cancel_pending", too_late)
+    assert await runs.cancel(house.conn, house.actor, run_id, include_pending=True) == worker_id
+    assert await house.facts(run_id) == ["triggered", "started", "cancel_requested"]
+
+
+async def test_when_cancel_and_claim_race_the_run_is_never_lost_to_both(house, pool: Pool) -> None:
+    worker_id = await house.enlist()
+
+    async def cancel(run_id: UUID) -> UUID | None:
+        async with pool.acquire() as conn:
+            return await runs.cancel(conn, house.actor, run_id, include_pending=True)
+
+    async def claim() -> list[Claimed]:
+        async with pool.acquire() as conn:
+            return await runs.claim(conn, worker_id, job_types=["export"], slots=1)
+
+    for _ in range(40):
+        run_id = await house.trigger(project_id=await house.new_project())
+        to_wake, claimed = await asyncio.gather(cancel(run_id), claim())
+        kinds = await house.facts(run_id)
+        if claimed:
+            assert (to_wake, kinds) == (worker_id, ["triggered", "started", "cancel_requested"])
+        else:
+            assert (to_wake, kinds) == (None, ["triggered", "cancel_requested", "cancelled"])
 
 
 @pytest.mark.parametrize("status", ["completed", "failed"])

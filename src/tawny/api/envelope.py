@@ -45,6 +45,8 @@ class TriggerBody(Strict):
 class CancelBody(Strict):
     """Ask a run to stop. Nothing has to be said about it."""
 
+    include_pending: bool | None = Field(None, description="Whether to cancel the run also while it is pending: at once.")
+
 
 class RetryBody(Strict):
     """Retry a run. Nothing has to be said about it."""
@@ -98,7 +100,7 @@ class JobRunPage(Answered):
 
 
 class Cancelled(Answered):
-    """The run will end as cancelled."""
+    """The run will end as cancelled, or has."""
 
     cancelled: bool
 

@@ -60,9 +60,9 @@ async def trigger(call: Call) -> Answer:
 async def cancel(call: Call) -> Answer:
     actor = await call.actor()
     actor.teams_for(CANCEL_RUN)
-    checked(CancelBody, await call.body())
+    body = checked(CancelBody, await call.body())
     async with call.state.pool.acquire() as conn:
-        worker_id = await runs.cancel(conn, actor, call.id("run_id"))
+        worker_id = await runs.cancel(conn, actor, call.id("run_id"), include_pending=bool(body.include_pending))
     if worker_id is not None:
         call.state.waker.wake(str(worker_id))
     return _CANCELLED

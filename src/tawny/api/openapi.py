@@ -88,7 +88,8 @@ def _trigger(team_id: TeamId, body: TriggerBody, idempotency_key: IdempotencyKey
 def _cancel(run_id: RunId, body: CancelBody | None = None) -> None:
     """Ask a running run to stop. Needs a key with `jobs:write`, or a member of its team.
 
-    The run becomes `cancelled` when its handler stops. Asking again before that is granted again.
+    The run becomes `cancelled` when its handler stops. Asking again before that is granted again. A pending run is refused;
+    with `include_pending` it becomes `cancelled` at once.
     """
 
 

@@ -101,6 +101,24 @@ fact as (
 )
 select id, worker_id from asked;
 
+-- name: cancel_pending(run_id, team_ids, requested_by)$
+-- Ends a pending run at once, for which no worker has to be asked. No row: the run is not pending, or not there.
+with cancelled as (
+    update job_runs
+    set status = 'cancelled', last_seq = last_seq + 2,
+        cancel_requested_at = date_trunc('milliseconds', clock_timestamp()),
+        completed_at = date_trunc('milliseconds', clock_timestamp())
+    where id = :run_id and team_id = any(:team_ids::uuid[]) and status = 'pending'
+    returning id, last_seq, team_id, attempt
+),
+facts as (
+    insert into run_events (run_id, seq, team_id, kind, attempt, data)
+    select id, last_seq - 1, team_id, 'cancel_requested', attempt, jsonb_build_object('by', :requested_by::text) from cancelled
+    union all
+    select id, last_seq, team_id, 'cancelled', attempt, null from cancelled
+)
+select id from cancelled;
+
 -- name: status_of(run_id, team_ids)^
 select status, cancel_requested_at is not null as cancelling
 from job_runs where id = :run_id and team_id = any(:team_ids::uuid[]);
