@@ -1,4 +1,7 @@
-"""One server for all tests of the API, and a new world for each."""
+"""One server for each file of tests, and a new world for each test.
+
+The server reaps and forgets in the background, so that it must be gone before the tests of a room have the database.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from api.world import Served, World, serve
 from tawny.db.pool import Connection
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(database_url: str) -> Iterator[Served]:
     with serve(database_url) as served:
         yield served
