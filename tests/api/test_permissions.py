@@ -9,21 +9,21 @@ import pytest
 
 from api.world import World
 
-# What each caller gets when everything else is right: list, trigger, view, timeline, cancel, retry, job types.
+# What each caller gets when everything else is right: list, trigger, view, timeline, logs, cancel, retry, job types.
 CALLERS = {
-    "owner": (200, 201, 200, 200, 200, 201, 200),
-    "admin": (200, 201, 200, 200, 200, 201, 200),
-    "member": (403, 403, 200, 200, 200, 403, 200),
-    "stranger": (403, 403, 404, 404, 404, 404, 200),
-    "nobody's user": (403, 403, 404, 404, 404, 404, 403),
-    "key with both": (200, 201, 200, 200, 200, 201, 200),
-    "key that reads": (200, 403, 200, 200, 403, 403, 200),
-    "key that writes": (403, 201, 403, 403, 200, 201, 403),
-    "key with neither": (403, 403, 403, 403, 403, 403, 403),
-    "key of another team": (403, 403, 404, 404, 404, 404, 200),
-    "admin's key": (200, 201, 200, 200, 200, 201, 200),
-    "demoted maker's key": (403, 403, 200, 200, 200, 403, 200),
-    "no credential": (401, 401, 401, 401, 401, 401, 401),
+    "owner": (200, 201, 200, 200, 200, 200, 201, 200),
+    "admin": (200, 201, 200, 200, 200, 200, 201, 200),
+    "member": (403, 403, 200, 200, 200, 200, 403, 200),
+    "stranger": (403, 403, 404, 404, 404, 404, 404, 200),
+    "nobody's user": (403, 403, 404, 404, 404, 404, 404, 403),
+    "key with both": (200, 201, 200, 200, 200, 200, 201, 200),
+    "key that reads": (200, 403, 200, 200, 200, 403, 403, 200),
+    "key that writes": (403, 201, 403, 403, 403, 200, 201, 403),
+    "key with neither": (403, 403, 403, 403, 403, 403, 403, 403),
+    "key of another team": (403, 403, 404, 404, 404, 404, 404, 200),
+    "admin's key": (200, 201, 200, 200, 200, 200, 201, 200),
+    "demoted maker's key": (403, 403, 200, 200, 200, 200, 403, 200),
+    "no credential": (401, 401, 401, 401, 401, 401, 401, 401),
 }
 
 
@@ -69,6 +69,7 @@ async def test_each_caller_may_do_what_the_table_says(world: World, caller: str)
         await world.trigger(as_=as_, project_id=new_project),
         await world.view(claimed.id, as_=as_),
         await world.timeline(claimed.id, as_=as_),
+        await world.logs(claimed.id, as_=as_),
         await world.cancel(claimed.id, as_=as_),
         await world.retry(ended, as_=as_),
         await world.send("GET", "/v1/job-types", as_=as_),
@@ -127,4 +128,9 @@ async def test_the_same_order_holds_for_a_run(world: World) -> None:
         assert (await ask("nope", as_=reader, **bad)).status_code == 403
         assert (await ask("nope", **bad)).status_code == 400
         assert (await ask("nope")).status_code == 404
-    assert (await world.view("nope", as_=await world.add_key("jobs:write"))).status_code == 403
+    writer = await world.add_key("jobs:write")
+    assert (await world.view("nope", as_=writer)).status_code == 403
+    assert (await world.logs("nope", as_=None, limit=0)).status_code == 401
+    assert (await world.logs("nope", as_=writer, limit=0)).status_code == 403
+    assert (await world.logs("nope", limit=0)).status_code == 400
+    assert (await world.logs("nope")).status_code == 404

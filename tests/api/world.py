@@ -177,6 +177,9 @@ class World:
     async def timeline(self, run_id: UUID | str, *, as_: str | None = "") -> httpx.Response:
         return await self.send("GET", f"/v1/jobs/{run_id}/timeline", as_=as_)
 
+    async def logs(self, run_id: UUID | str, *, as_: str | None = "", **params: Any) -> httpx.Response:
+        return await self.send("GET", f"/v1/jobs/{run_id}/logs", as_=as_, params=params)
+
     async def cancel(self, run_id: UUID | str, *, as_: str | None = "", **more: Any) -> httpx.Response:
         return await self.send("POST", f"/v1/jobs/{run_id}/cancel", as_=as_, **more)
 

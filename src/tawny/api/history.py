@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from tawny import history
+from tawny.access import VIEW_RUN
 from tawny.api.answers import Answer
 from tawny.api.call import Call, plain_route
 from tawny.api.history_envelope import TimelineAnswer
+from tawny.api.history_query import parse_lines
+from tawny.history import Lines
 
 
 async def timeline(call: Call) -> Answer:
@@ -17,4 +20,23 @@ async def timeline(call: Call) -> Answer:
     return Answer(200, TimelineAnswer.model_validate(found, from_attributes=True).model_dump_json().encode())
 
 
-ROUTES: Final = (plain_route("GET", "/v1/jobs/{run_id}/timeline", timeline),)
+async def logs(call: Call) -> Answer:
+    actor = await call.actor()
+    actor.teams_for(VIEW_RUN)
+    asked = parse_lines(call.query)
+    async with call.state.pool.acquire() as conn:
+        lines = await history.logs(conn, actor, call.id("run_id"), after=asked.after, level=asked.level, limit=asked.limit)
+    return Answer(200, _lines(lines))
+
+
+def _lines(lines: Lines) -> bytes:
+    more = "true" if lines.has_more else "false"
+    return (
+        f'{{"logs":[{",".join(lines.lines)}],"next_after":{lines.next_after},"has_more":{more},"dropped":{lines.dropped}}}'
+    ).encode()
+
+
+ROUTES: Final = (
+    plain_route("GET", "/v1/jobs/{run_id}/logs", logs),
+    plain_route("GET", "/v1/jobs/{run_id}/timeline", timeline),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
@@ -13,6 +13,7 @@ from tawny.api.times import format_time
 from tawny.history import Ending
 from tawny.runs import Status
 
+Level = Literal["debug", "info", "warning", "error"]
 Time = Annotated[datetime, PlainSerializer(format_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
@@ -57,3 +58,23 @@ class TimelineAnswer(Answered):
     attempts: list[AttemptOfRun]
     events: list[EventOfRun] = Field(description="The newest 1,000.")
     truncated: bool = Field(description="Whether older events, and the attempts that began before them, are left out.")
+
+
+class LogLineOfRun(Answered):
+    """One line that a handler wrote."""
+
+    seq: int = Field(description="1, 2, 3 … over all attempts of the run.")
+    attempt: int
+    level: Level
+    message: str
+    fields: dict[str, Any] | None
+    logged_at: datetime = Field(description="By the clock of the worker.")
+
+
+class LogsAnswer(Answered):
+    """Some lines of a run's log, in the order in which they were written."""
+
+    logs: list[LogLineOfRun]
+    next_after: int = Field(description="Send it as `after` to read on, also later, when there are new lines.")
+    has_more: bool = Field(description="Whether there are further lines now.")
+    dropped: int = Field(description="Lines that the run wrote beyond what is kept: 10,000 lines or 1 MiB.")

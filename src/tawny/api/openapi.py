@@ -10,9 +10,11 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, JobRunAnswer, JobRunPage, RetryBody, TriggerBody
-from tawny.api.history_envelope import TimelineAnswer
+from tawny.api.history_envelope import Level, LogsAnswer, TimelineAnswer
+from tawny.api.history_query import LINES_DEFAULT, LINES_MAX, SEQ_MAX
 from tawny.api.idempotency import KEY
-from tawny.api.query import JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX
+from tawny.api.parameters import JOB_TYPE
+from tawny.api.query import LIMIT_DEFAULT, LIMIT_MAX
 from tawny.runs import Status
 
 TITLE: Final = "Tawny"
@@ -104,6 +106,15 @@ def _retry(run_id: RunId, body: RetryBody | None = None, idempotency_key: Idempo
     """
 
 
+def _logs_of(
+    run_id: RunId,
+    after: Annotated[int, Query(ge=0, le=SEQ_MAX, description="Only lines behind this `seq`.")] = 0,
+    level: Annotated[Level, Query(description="Only lines of at least this level.")] = "debug",
+    limit: Annotated[int, Query(ge=1, le=LINES_MAX, description="How many lines at most.")] = LINES_DEFAULT,
+) -> None:
+    """Read the log of a run. Needs a key with `jobs:read`, or a member of its team."""
+
+
 def _described(method: str, path: str, signature: Any, **answers: Any) -> APIRoute:
     name = signature.__name__.lstrip("_")
     return APIRoute(path, signature, methods=[method], name=name, operation_id=f"{name}_run", tags=["Runs"], **answers)
@@ -149,6 +160,7 @@ _PLAIN: Final = (
         status_code=201,
         responses=refusals(400, 401, 403, 404, 409, 422, 503, *_BODY),
     ),
+    _described("GET", "/v1/jobs/{run_id}/logs", _logs_of, response_model=LogsAnswer, responses=refusals(400, 401, 403, 404, 503)),
 )
 
 

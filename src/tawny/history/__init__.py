@@ -1,6 +1,7 @@
 """The room of history: what happened to runs. It only reads."""
 
 from tawny.history.attempts import Attempt, Ending, Event, fold
+from tawny.history.logs import Lines, logs
 from tawny.history.timeline import Timeline, timeline
 
-__all__ = ["Attempt", "Ending", "Event", "Timeline", "fold", "timeline"]
+__all__ = ["Attempt", "Ending", "Event", "Lines", "Timeline", "fold", "logs", "timeline"]

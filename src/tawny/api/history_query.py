@@ -1,0 +1,33 @@
+"""What the past is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from tawny.api import parameters
+from tawny.jobs import LEVELS
+
+LINES_DEFAULT: Final = 200
+LINES_MAX: Final = 1_000
+SEQ_MAX: Final = 2**31 - 1
+LINES_KNOWN: Final = frozenset({"after", "level", "limit"})
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLines:
+    """Which lines of a log were asked for."""
+
+    after: int
+    level: int
+    limit: int
+
+
+def parse_lines(query_string: bytes) -> AskedLines:
+    """Read the parameters of a log, by the rules of a list."""
+    given = parameters.read(query_string, LINES_KNOWN)
+    return AskedLines(
+        after=parameters.number(given, "after", default=0, least=0, most=SEQ_MAX),
+        level=LEVELS[parameters.word(given, "level", LEVELS) or "debug"],
+        limit=parameters.number(given, "limit", default=LINES_DEFAULT, least=1, most=LINES_MAX),
+    )

@@ -1,0 +1,94 @@
+"""Parameters in an address, one by one. Each that is wrong is InvalidRequest naming it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Mapping
+from datetime import datetime
+from typing import Final
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from tawny.api.times import parse_time
+from tawny.api.uuids import parse_uuid
+from tawny.errors import InvalidRequest
+
+JOB_TYPE: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
+
+_NUMBER: Final = re.compile(r"\d{1,10}", re.ASCII)
+_PARAMETERS_AT_MOST: Final = 100
+
+Given = Mapping[str, str]
+"""The known parameters of a request, by name."""
+
+
+def read(query_string: bytes, known: Container[str]) -> Given:
+    """The known parameters; others are ignored, as everywhere on the web. InvalidRequest for one that is empty or repeated."""
+    found: dict[str, str] = {}
+    for name, value in _pairs(query_string):
+        if name not in known:
+            continue
+        if name in found:
+            raise InvalidRequest(f"The parameter {name} is given more than once.", code="repeated_parameter", parameter=name)
+        if not value:
+            raise invalid(name, "is empty; leave it out instead")
+        found[name] = value
+    return found
+
+
+def _pairs(query_string: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_PARAMETERS_AT_MOST
+        )
+    except ValueError:  # also what cannot be decoded
+        raise InvalidRequest("The query cannot be read: encode it as UTF-8 with percent signs.", code="invalid_query") from None
+
+
+def invalid(name: str, sentence: str) -> InvalidRequest:
+    code = "invalid_cursor" if name == "cursor" else "invalid_parameter"
+    return InvalidRequest(f"The parameter {name} {sentence}.", code=code, parameter=name)
+
+
+def job_type(given: Given) -> str | None:
+    text = given.get("job_type")
+    if text is not None and not JOB_TYPE.fullmatch(text):
+        raise invalid("job_type", "is not the name of a job type (1 to 64 of a-z, 0-9, _ . -)")
+    return text
+
+
+def project_id(given: Given) -> UUID | None:
+    text = given.get("project_id")
+    if text is None:
+        return None
+    found = parse_uuid(text)
+    if found is None:
+        raise invalid("project_id", "should be the UUID of a project")
+    return found
+
+
+def word(given: Given, name: str, words: Iterable[str]) -> str | None:
+    """One of a few words."""
+    text = given.get(name)
+    if text is not None and text not in words:
+        raise invalid(name, f"should be one of {', '.join(words)}")
+    return text
+
+
+def time(given: Given, name: str, now: datetime) -> datetime | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        return parse_time(text, now)
+    except ValueError as error:
+        raise invalid(name, str(error)) from None
+
+
+def number(given: Given, name: str, *, default: int, least: int, most: int) -> int:
+    text = given.get(name)
+    if text is None:
+        return default
+    if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
+        raise invalid(name, f"should be a whole number from {least} to {most}")
+    return int(text)
