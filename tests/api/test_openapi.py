@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from api.world import World
 from tawny.api.envelope import ActiveRunError, Cancelled, Error, JobRun, JobRunAnswer, JobRunPage
 from tawny.api.health import Health
-from tawny.api.history_envelope import LogsAnswer, TimelineAnswer
+from tawny.api.history_envelope import LogsAnswer, StatsAnswer, TimelineAnswer
 from tawny.api.job_types import JobTypes
 from tawny.runs import FIELDS, STATUSES
 
@@ -99,6 +99,7 @@ async def test_what_the_api_answers_fits_what_is_described(world: World) -> None
         (JobRunPage, await world.list()),
         (TimelineAnswer, await world.timeline(claimed.id)),
         (LogsAnswer, await world.logs(claimed.id)),
+        (StatsAnswer, await world.stats()),
         (Cancelled, await world.cancel(other.id)),
         (JobRunAnswer, await world.retry(await world.ended(project_id=str(await world.add_project())))),
         (ActiveRunError, await world.trigger()),
@@ -131,6 +132,7 @@ async def test_the_described_answers_of_the_job_endpoints_are_those_they_give(wo
         ("/v1/jobs/{run_id}", "get"): {200, 401, 403, 404, 503},
         ("/v1/jobs/{run_id}/timeline", "get"): {200, 401, 403, 404, 503},
         ("/v1/jobs/{run_id}/logs", "get"): {200, 400, 401, 403, 404, 503},
+        ("/v1/teams/{team_id}/jobs/stats", "get"): {200, 400, 401, 403, 503},
         ("/v1/teams/{team_id}/jobs", "get"): {200, 400, 401, 403, 503},
         ("/v1/teams/{team_id}/jobs/trigger", "post"): {201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 503},
         ("/v1/jobs/{run_id}/cancel", "post"): {200, 400, 401, 403, 404, 408, 413, 415, 503},

@@ -180,6 +180,9 @@ class World:
     async def logs(self, run_id: UUID | str, *, as_: str | None = "", **params: Any) -> httpx.Response:
         return await self.send("GET", f"/v1/jobs/{run_id}/logs", as_=as_, params=params)
 
+    async def stats(self, *, as_: str | None = "", team_id: UUID | str | None = None, **params: Any) -> httpx.Response:
+        return await self.send("GET", f"/v1/teams/{team_id or self.team_id}/jobs/stats", as_=as_, params=params)
+
     async def cancel(self, run_id: UUID | str, *, as_: str | None = "", **more: Any) -> httpx.Response:
         return await self.send("POST", f"/v1/jobs/{run_id}/cancel", as_=as_, **more)
 

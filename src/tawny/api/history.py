@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from tawny import history
-from tawny.access import VIEW_RUN
+from tawny.access import LIST_RUNS, VIEW_RUN
 from tawny.api.answers import Answer
 from tawny.api.call import Call, plain_route
-from tawny.api.history_envelope import TimelineAnswer
-from tawny.api.history_query import parse_lines
+from tawny.api.history_envelope import StatsAnswer, TimelineAnswer
+from tawny.api.history_query import parse_lines, parse_stats
 from tawny.history import Lines
 
 
@@ -36,7 +36,18 @@ def _lines(lines: Lines) -> bytes:
     ).encode()
 
 
+async def stats(call: Call) -> Answer:
+    actor, team_id = await call.actor(), call.id("team_id")
+    actor.require(team_id, LIST_RUNS)
+    asked = parse_stats(call.query)
+    names = [job.name for job in call.state.jobs.values() if job.scope == "project"]
+    async with call.state.pool.acquire() as conn:
+        found = await history.stats(conn, actor, team_id, job_types=names, project_id=asked.project_id, job_type=asked.job_type)
+    return Answer(200, StatsAnswer.model_validate(found, from_attributes=True).model_dump_json().encode())
+
+
 ROUTES: Final = (
     plain_route("GET", "/v1/jobs/{run_id}/logs", logs),
     plain_route("GET", "/v1/jobs/{run_id}/timeline", timeline),
+    plain_route("GET", "/v1/teams/{team_id}/jobs/stats", stats),
 )

@@ -78,3 +78,63 @@ class LogsAnswer(Answered):
     next_after: int = Field(description="Send it as `after` to read on, also later, when there are new lines.")
     has_more: bool = Field(description="Whether there are further lines now.")
     dropped: int = Field(description="Lines that the run wrote beyond what is kept: 10,000 lines or 1 MiB.")
+
+
+class Count(Answered):
+    """How many runs there are."""
+
+    count: int
+    capped: bool = Field(description="Counting stopped here: there are at least so many.")
+
+
+class Quantiles(Answered):
+    """Seconds; null when there was nothing to measure."""
+
+    p50: float | None = Field(description="Half took at most so long.")
+    p95: float | None = Field(description="95 of 100 took at most so long.")
+
+
+class RecentRuns(Answered):
+    """What the newest runs that completed or failed say: 1,000 at most, of one job type 100."""
+
+    runs: int = Field(description="How many they are.")
+    failure_share: float | None = Field(description="From 0 to 1; null when there are none.")
+    run_seconds: Quantiles = Field(description="How long their last attempts took.")
+    wait_seconds: Quantiles = Field(description="How long those attempts waited once they were due.")
+
+
+class SummaryOfRuns(Answered):
+    """Pending and running: now. Completed, failed, cancelled and `recent`: of those triggered since `since`."""
+
+    pending: Count
+    running: Count
+    completed: Count
+    failed: Count
+    cancelled: Count
+    oldest_waiting_seconds: float | None = Field(description="For how long the run has been due that waits longest.")
+    recent: RecentRuns
+
+
+class HourOfRuns(Answered):
+    """How the runs ended that were triggered in one hour. The oldest hours lack what lies beyond a capped count."""
+
+    at: Time
+    completed: int
+    failed: int
+    cancelled: int
+
+
+class SummaryOfType(Answered):
+    """The runs of one job type. Its counts stop at 1,000."""
+
+    job_type: str
+    runs: SummaryOfRuns
+
+
+class StatsAnswer(Answered):
+    """How a team's runs are doing."""
+
+    since: Time = Field(description="The beginning of the first hour.")
+    runs: SummaryOfRuns = Field(description="All of them. Counts stop at 10,000.")
+    hours: list[HourOfRuns] = Field(description="The 24 hours of the clock up to now, oldest first.")
+    job_types: list[SummaryOfType] = Field(description="By job type, for the first 100 of `GET /v1/job-types`.")

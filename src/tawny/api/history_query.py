@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from tawny.api import parameters
 from tawny.jobs import LEVELS
@@ -12,6 +13,7 @@ LINES_DEFAULT: Final = 200
 LINES_MAX: Final = 1_000
 SEQ_MAX: Final = 2**31 - 1
 LINES_KNOWN: Final = frozenset({"after", "level", "limit"})
+STATS_KNOWN: Final = frozenset({"project_id", "job_type"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,17 @@ def parse_lines(query_string: bytes) -> AskedLines:
         level=LEVELS[parameters.word(given, "level", LEVELS) or "debug"],
         limit=parameters.number(given, "limit", default=LINES_DEFAULT, least=1, most=LINES_MAX),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AskedStats:
+    """Of which runs the stats were asked for."""
+
+    project_id: UUID | None
+    job_type: str | None
+
+
+def parse_stats(query_string: bytes) -> AskedStats:
+    """Read the parameters of stats, by the rules of a list."""
+    given = parameters.read(query_string, STATS_KNOWN)
+    return AskedStats(parameters.project_id(given), parameters.job_type(given))

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, JobRunAnswer, JobRunPage, RetryBody, TriggerBody
-from tawny.api.history_envelope import Level, LogsAnswer, TimelineAnswer
+from tawny.api.history_envelope import Level, LogsAnswer, StatsAnswer, TimelineAnswer
 from tawny.api.history_query import LINES_DEFAULT, LINES_MAX, SEQ_MAX
 from tawny.api.idempotency import KEY
 from tawny.api.parameters import JOB_TYPE
@@ -115,9 +115,20 @@ def _logs_of(
     """Read the log of a run. Needs a key with `jobs:read`, or a member of its team."""
 
 
-def _described(method: str, path: str, signature: Any, **answers: Any) -> APIRoute:
+def _stats_of(
+    team_id: TeamId,
+    project_id: Annotated[UUID | None, Query(description="Only runs for this project.")] = None,
+    job_type: JobTypeName = None,
+) -> None:
+    """See how a team's runs are doing. Needs a key with `jobs:read`, or the role admin or owner.
+
+    What it costs the server does not grow with the number of runs: counts stop at a cap, and say so.
+    """
+
+
+def _described(method: str, path: str, signature: Any, *, about: str = "run", **answers: Any) -> APIRoute:
     name = signature.__name__.lstrip("_")
-    return APIRoute(path, signature, methods=[method], name=name, operation_id=f"{name}_run", tags=["Runs"], **answers)
+    return APIRoute(path, signature, methods=[method], name=name, operation_id=f"{name}_{about}", tags=["Runs"], **answers)
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -161,6 +172,14 @@ _PLAIN: Final = (
         responses=refusals(400, 401, 403, 404, 409, 422, 503, *_BODY),
     ),
     _described("GET", "/v1/jobs/{run_id}/logs", _logs_of, response_model=LogsAnswer, responses=refusals(400, 401, 403, 404, 503)),
+    _described(
+        "GET",
+        "/v1/teams/{team_id}/jobs/stats",
+        _stats_of,
+        about="team",
+        response_model=StatsAnswer,
+        responses=refusals(400, 401, 403, 503),
+    ),
 )
 
 

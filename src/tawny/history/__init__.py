@@ -2,6 +2,7 @@
 
 from tawny.history.attempts import Attempt, Ending, Event, fold
 from tawny.history.logs import Lines, logs
+from tawny.history.stats import Stats, stats
 from tawny.history.timeline import Timeline, timeline
 
-__all__ = ["Attempt", "Ending", "Event", "Lines", "Timeline", "fold", "logs", "timeline"]
+__all__ = ["Attempt", "Ending", "Event", "Lines", "Stats", "Timeline", "fold", "logs", "stats", "timeline"]
