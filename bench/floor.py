@@ -45,6 +45,7 @@ class Given:
     list: str
     filtered: str
     trigger: str
+    trigger_parameters: list[str]
     wake: str
 
 
@@ -103,9 +104,17 @@ class Floor:
     async def _trigger(self, asked: dict[str, Any], *, wake: bool) -> bytes:
         project_id = asked["project_id"]
         params = json.dumps({"project_id": project_id})
-        values = (asked["job_type"], self._triggered_by, params, False, None, None, UUID(project_id), self._team)
+        values = {
+            "id": uuid7(),
+            "job_type": asked["job_type"],
+            "triggered_by": self._triggered_by,
+            "params": params,
+            "notify": False,
+            "project_id": UUID(project_id),
+            "team_id": self._team,
+        }
         async with self._pool.acquire() as conn:
-            row = await conn.fetchrow(self._given.trigger, uuid7(), *values)
+            row = await conn.fetchrow(self._given.trigger, *map(values.get, self._given.trigger_parameters))
             assert row is not None, "the project's slot is taken"
             if wake:
                 await conn.execute(self._given.wake, self._given.channel, ["run"])

@@ -141,6 +141,7 @@ def _floor(stage: Stage) -> Iterator[Server]:
         list=list_statement(by_project=False, by_type=False, status=None),
         filtered=list_statement(by_project=True, by_type=False, status="outcome"),
         trigger=measured.trigger.sql,
+        trigger_parameters=measured.trigger.parameters,
         wake=measured.wake.sql,
     )
     with stage.start("bench.floor", given=asdict(given)) as child:
