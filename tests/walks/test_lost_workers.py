@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,37 +16,11 @@ from tests.commands import Serving
 from tests.postgres import eventually
 from tests.walks.caller import Caller
 from tests.walks.database import events_of, row_of
-from tests.walks.ledger import Ledger
+from tests.walks.house import DRAIN, LEASE, House
 
 pytestmark = pytest.mark.walk
 
-AUTHOR = Path(__file__).with_name("author.py")
-APP = ("--app", "author:app")
-LEASE = 2.0
-DRAIN = 0.2
 numbers = itertools.count(1)
-
-
-class House:
-    """Processes of the author's app on one embedded database, all writing into one ledger."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.ledger = Ledger(folder / "ledger")
-        self.state = folder / "serve" / ".tawny"
-
-    def serve(self, *arguments: str) -> Serving:
-        return self._start("serve", "serve", "--port", "0", *arguments)
-
-    def work(self, name: str) -> Serving:
-        return self._start(name, "work", "--data-dir", str(self.state))
-
-    def _start(self, name: str, command: str, *arguments: str) -> Serving:
-        place = self.folder / name
-        place.mkdir(exist_ok=True)
-        shutil.copy(AUTHOR, place)
-        settings = {"TAWNY_LEASE": f"{LEASE}s", "TAWNY_DRAIN": f"{DRAIN}s", "LEDGER": str(self.ledger.path)}
-        return Serving(place, *APP, *arguments, command=command, **settings)
 
 
 @pytest.fixture(scope="module")
