@@ -93,6 +93,12 @@ def test_an_overdue_attempt_stays_marked() -> None:
     assert (attempt.overdue, attempt.outcome, attempt.ran_ms) == (True, "cancelled", 39_000)
 
 
+@pytest.mark.parametrize("ending", ["retrying", "released"])
+def test_an_attempt_keeps_its_end_when_the_run_is_cancelled_while_it_waits(ending: str) -> None:
+    (attempt,) = told((0, "triggered", 0), (1, "started", 1), (2, ending, 1), (8, "cancel_requested", 1), (8, "cancelled", 1))
+    assert (attempt.outcome, attempt.ended_at) == (ending, at(2))
+
+
 def test_a_clock_that_was_set_back_makes_no_negative_times() -> None:
     (attempt,) = told((9, "triggered", 0), (5, "started", 1), (1, "completed", 1))
     assert (attempt.waited_ms, attempt.ran_ms) == (0, 0)

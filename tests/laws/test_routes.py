@@ -29,6 +29,7 @@ REFUSALS = {
     "GET /v1/job-types": "test_job_types.py::test_job_types_are_refused_to_who_is_in_no_team",
     "GET /healthz": "test_errors.py::test_another_method_is_a_405_that_names_the_allowed_ones",
     "GET /readyz": "test_health.py::test_without_a_database_the_process_is_up_but_not_ready",
+    "GET /metrics": "test_metrics.py::test_without_a_database_there_are_none",
     "GET /openapi.json": "test_errors.py::test_another_method_is_a_405_that_names_the_allowed_ones",
 }
 """Every route, and a test in which it refuses something."""

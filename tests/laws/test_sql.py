@@ -28,6 +28,13 @@ def test_each_query_names_its_team_or_says_why_not(room: str, query: Query) -> N
     )
 
 
+def test_each_query_that_ends_runs_counts_them() -> None:
+    ending = {query.name for _, query in QUERIES if re.search(r"\bcompleted_at = ", query.sql)}
+    counting = {query.name for _, query in QUERIES if "insert into run_totals" in query.sql}
+    assert ending
+    assert ending == counting
+
+
 async def test_each_query_is_valid_against_the_schema(conn: Connection) -> None:
     for _, query in QUERIES:
         await conn.prepare(query.sql)

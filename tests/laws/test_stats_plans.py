@@ -1,4 +1,4 @@
-"""What a team's stats cost does not grow with what is stored."""
+"""What stats and metrics cost does not grow with what is stored."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from tawny.db.pool import Connection, connect
+from tawny.history.statements import queries
 from tawny.history.stats_sql import all_stats_statements
 
 RUNS = 100_000
@@ -49,7 +50,16 @@ def values(name: str) -> list[object]:
 
 @pytest.mark.parametrize(("name", "statement"), [pytest.param(*s, id=s[0]) for s in all_stats_statements().items()])
 async def test_what_is_read_is_bounded(filled: Connection, name: str, statement: str) -> None:
-    plan = await filled.fetchval(f"explain (analyze, buffers, format json) {statement}", *values(name))
+    await assert_bounded(filled, statement, *values(name))
+
+
+async def test_what_metrics_read_of_the_queues_is_bounded(filled: Connection) -> None:
+    given = {"job_types": TYPES, "most": CAP}
+    await assert_bounded(filled, queries.queues.sql, *[given[name] for name in queries.queues.parameters])
+
+
+async def assert_bounded(conn: Connection, statement: str, *parameters: object) -> None:
+    plan = await conn.fetchval(f"explain (analyze, buffers, format json) {statement}", *parameters)
     (root,) = json.loads(plan)
     buffers = root["Plan"]["Shared Hit Blocks"] + root["Plan"]["Shared Read Blocks"]
     assert buffers <= MOST_BUFFERS, json.dumps(root, indent=1)

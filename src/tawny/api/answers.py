@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.types import Send
 
 Header = tuple[bytes, bytes]
 
-HEADERS: Final[tuple[Header, ...]] = (
-    (b"content-type", b"application/json; charset=utf-8"),
+_OF_ALL: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
+HEADERS: Final[tuple[Header, ...]] = ((b"content-type", b"application/json; charset=utf-8"), *_OF_ALL)
 CLOSE: Final[Header] = (b"connection", b"close")
 
 
@@ -41,3 +41,13 @@ class JsonResponse(JSONResponse):
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
         super().init_headers(headers)
         self.raw_headers = [*HEADERS, *(header for header in self.raw_headers if header[0] != b"content-type")]
+
+
+class TextResponse(PlainTextResponse):
+    """A text, in the format of Prometheus, with the headers of every answer."""
+
+    media_type = "text/plain; version=1.0.0"
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        super().init_headers(headers)
+        self.raw_headers += _OF_ALL

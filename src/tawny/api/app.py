@@ -16,11 +16,12 @@ from starlette.exceptions import HTTPException
 from tawny import __version__
 from tawny.access import Authenticator
 from tawny.access.secret import require_strong
-from tawny.api import health, history, job_types, jobs, openapi, retry
+from tawny.api import health, history, job_types, jobs, metrics, openapi, retry
 from tawny.api.answers import Answer, JsonResponse
 from tawny.api.call import Call, plain_route
 from tawny.api.forget import forget_forever
 from tawny.api.guard import Guard
+from tawny.api.scrape import Scrape
 from tawny.api.state import State
 from tawny.config import Settings
 from tawny.db.pool import UNREACHABLE, Pool, open_pool
@@ -62,6 +63,7 @@ def create_app(app: App, *, settings: Settings, url: str, secret: bytes) -> Fast
     api.router.routes.extend([*jobs.ROUTES, *retry.ROUTES, *history.ROUTES])
     api.include_router(job_types.router)
     api.include_router(health.router)
+    api.include_router(metrics.router)
     api.router.routes.append(plain_route("GET", "/openapi.json", _document))
     return api
 
@@ -93,7 +95,7 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
         opened.push_async_callback(_write_last_used, authenticator, pool)
         tasks = [authenticator.run(), reap_forever(reaper, lease=settings.lease, wake=waker.wake), forget_forever(pool)]
         opened.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
-        yield State(pool, authenticator, waker, app.jobs, settings)
+        yield State(pool, authenticator, waker, app.jobs, settings, Scrape())
 
 
 async def _write_last_used(authenticator: Authenticator, pool: Pool) -> None:

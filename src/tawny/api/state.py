@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.types import Scope
 
 from tawny.access import Authenticator
+from tawny.api.scrape import Scrape
 from tawny.config import Settings
 from tawny.db.pool import Pool
 from tawny.jobs import Job
@@ -23,6 +24,7 @@ class State:
     waker: Waker
     jobs: Mapping[str, Job]
     settings: Settings
+    scrape: Scrape
 
 
 def state_of(scope: Scope) -> State:

@@ -73,6 +73,16 @@ class Pool:
         async with self.acquire() as conn, conn.transaction():
             yield conn
 
+    @property
+    def used(self) -> int:
+        """Connections that somebody has acquired now."""
+        return self._pool.get_size() - self._pool.get_idle_size()
+
+    @property
+    def idle(self) -> int:
+        """Connections that are open and wait for somebody."""
+        return self._pool.get_idle_size()
+
     async def close(self) -> None:
         """Close every connection; those in use get a moment to finish."""
         try:

@@ -87,7 +87,8 @@ def _after(attempt: Attempt, event: Event) -> Attempt:
     if attempt.outcome == "lost":
         return _after_loss(attempt, event)
     ending = _ENDINGS.get(event.kind)
-    return attempt if ending is None else _ended(attempt, event, ending)
+    over = attempt.outcome is not None  # then it tells of the run, which was cancelled while it waited
+    return attempt if over or ending is None else _ended(attempt, event, ending)
 
 
 def _ended(attempt: Attempt, event: Event, outcome: Ending) -> Attempt:

@@ -37,3 +37,39 @@ left join lateral (
 ) as l on true
 where r.id = :run_id and r.team_id = any(:team_ids::uuid[])
 order by l.seq;
+
+-- name: duration_bounds()$
+-- scope: system (the same for every team)
+select duration_bounds();
+
+-- name: totals()
+-- scope: system (the operator's numbers, which name no team)
+select job_type, outcome, sum(runs)::bigint as runs, sum(seconds) as seconds, added_up(buckets) as buckets
+from run_totals
+group by job_type, outcome
+order by job_type, outcome;
+
+-- name: queues(job_types, most)
+-- scope: system (the operator's numbers, which name no team)
+-- Looks at so many active runs of each type at most. Those that run have been due longest, so they come first.
+select t.job_type, q.waiting, q.running, q.oldest_seconds
+from unnest(:job_types::text[]) as t (job_type)
+cross join lateral (
+    select
+        count(*) filter (where status = 'pending') as waiting,
+        count(*) filter (where status = 'running') as running,
+        coalesce(extract(epoch from now() - min(run_at) filter (where status = 'pending')), 0)::float8 as oldest_seconds
+    from (
+        select r.status, r.run_at
+        from job_runs as r
+        where r.job_type = t.job_type and r.outcome is null and r.run_at <= now()
+        order by r.run_at, r.id
+        limit :most
+    ) as r
+) as q;
+
+-- name: living_workers()^
+-- scope: system (workers serve every team)
+select count(*) as workers, coalesce(max(pulse_seconds), 0) as slowest, coalesce(avg(pulse_seconds), 0) as average
+from workers
+where leased_until > clock_timestamp();

@@ -109,13 +109,19 @@ with cancelled as (
         cancel_requested_at = date_trunc('milliseconds', clock_timestamp()),
         completed_at = date_trunc('milliseconds', clock_timestamp())
     where id = :run_id and team_id = any(:team_ids::uuid[]) and status = 'pending'
-    returning id, last_seq, team_id, attempt
+    returning id, last_seq, team_id, attempt, job_type, status, 0::float8 as seconds
 ),
 facts as (
     insert into run_events (run_id, seq, team_id, kind, attempt, data)
     select id, last_seq - 1, team_id, 'cancel_requested', attempt, jsonb_build_object('by', :requested_by::text) from cancelled
     union all
     select id, last_seq, team_id, 'cancelled', attempt, null from cancelled
+),
+counted as (
+    insert into run_totals as t (shard, job_type, outcome, runs, seconds, buckets)
+    select my_shard(), job_type, status, 1, seconds, buckets_of(array[seconds]) from cancelled
+    on conflict (shard, job_type, outcome) do update
+    set runs = t.runs + excluded.runs, seconds = t.seconds + excluded.seconds, buckets = added(t.buckets, excluded.buckets)
 )
 select id from cancelled;
 
@@ -352,7 +358,8 @@ with ended as (
         :tracebacks::text[], :delays::float8[], :progresses::text[]
     ) as f (id, attempt, status, result, error, code, traceback, delay, progress)
     where r.id = f.id and r.attempt = f.attempt and r.status = 'running'
-    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.run_at, f.error, f.code, f.traceback
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.run_at, f.error, f.code, f.traceback, r.job_type,
+        coalesce(extract(epoch from r.completed_at - r.started_at), 0)::float8 as seconds
 ),
 facts as (
     insert into run_events (run_id, seq, team_id, kind, attempt, data)
@@ -362,6 +369,16 @@ facts as (
             'error', error, 'code', code, 'traceback', traceback, 'run_at', case status when 'pending' then ms(run_at) end
         )) end
     from ended
+),
+counted as (
+    insert into run_totals as t (shard, job_type, outcome, runs, seconds, buckets)
+    select my_shard(), job_type, status, count(*), sum(seconds), buckets_of(array_agg(seconds))
+    from ended
+    where status <> 'pending'
+    group by job_type, status
+    order by job_type, status -- whoever shares this shard locks in the same order
+    on conflict (shard, job_type, outcome) do update
+    set runs = t.runs + excluded.runs, seconds = t.seconds + excluded.seconds, buckets = added(t.buckets, excluded.buckets)
 )
 select id, status from ended;
 
@@ -385,11 +402,22 @@ with released as (
         last_seq = r.last_seq + 1
     from unnest(:run_ids::uuid[], :attempts::integer[]) as h (id, attempt)
     where r.id = h.id and r.attempt = h.attempt and r.status = 'running'
-    returning r.id, r.last_seq, r.team_id, r.status, r.attempt
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.job_type,
+        coalesce(extract(epoch from r.completed_at - r.started_at), 0)::float8 as seconds
 ),
 facts as (
     insert into run_events (run_id, seq, team_id, kind, attempt)
     select id, last_seq, team_id, case status when 'pending' then 'released' else status end, attempt from released
+),
+counted as (
+    insert into run_totals as t (shard, job_type, outcome, runs, seconds, buckets)
+    select my_shard(), job_type, status, count(*), sum(seconds), buckets_of(array_agg(seconds))
+    from released
+    where status <> 'pending'
+    group by job_type, status
+    order by job_type, status -- whoever shares this shard locks in the same order
+    on conflict (shard, job_type, outcome) do update
+    set runs = t.runs + excluded.runs, seconds = t.seconds + excluded.seconds, buckets = added(t.buckets, excluded.buckets)
 )
 select id from released;
 
@@ -459,7 +487,8 @@ taken as (
         last_seq = r.last_seq + case when lost.status = 'pending' then 1 else 2 end
     from lost
     where r.id = lost.id
-    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.crashes, r.error, r.error_code, lost.worker_id, lost.reason
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.crashes, r.error, r.error_code, lost.worker_id, lost.reason,
+        r.job_type, coalesce(extract(epoch from r.completed_at - r.started_at), 0)::float8 as seconds
 ),
 facts as (
     insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
@@ -471,6 +500,16 @@ facts as (
         case when status = 'failed' then jsonb_build_object('error', error, 'code', error_code) end
     from taken
     where status <> 'pending'
+),
+counted as (
+    insert into run_totals as t (shard, job_type, outcome, runs, seconds, buckets)
+    select my_shard(), job_type, status, count(*), sum(seconds), buckets_of(array_agg(seconds))
+    from taken
+    where status <> 'pending'
+    group by job_type, status
+    order by job_type, status -- whoever shares this shard locks in the same order
+    on conflict (shard, job_type, outcome) do update
+    set runs = t.runs + excluded.runs, seconds = t.seconds + excluded.seconds, buckets = added(t.buckets, excluded.buckets)
 )
 select id, status from taken;
 
