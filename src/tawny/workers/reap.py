@@ -42,7 +42,8 @@ async def reap_forever(pool: Pool, *, lease: float, wake: Callable[[], None] = l
 async def _reap_once(pool: Pool, lease: float, wake: Callable[[], None], *, orphans: bool) -> None:
     async with pool.transaction() as tx:
         taken = await runs.reap(tx, lease=lease)
-        if orphans:
+    if orphans:
+        async with pool.transaction() as tx:
             taken |= await runs.reap_orphans(tx)
     for run_id, status in taken.items():
         log.info("took a run back from a dead worker", run_id=str(run_id), status=status)
