@@ -22,7 +22,7 @@ from tawny.api.call import Call, plain_route
 from tawny.api.forget import forget_forever
 from tawny.api.guard import Guard
 from tawny.api.scrape import Scrape
-from tawny.api.state import State
+from tawny.api.state import State, root_of
 from tawny.config import Settings
 from tawny.db.pool import UNREACHABLE, Pool, open_pool
 from tawny.jobs import App
@@ -36,7 +36,7 @@ def create_app(app: App, *, settings: Settings, url: str, secret: bytes) -> Fast
     """Make the API of `app`'s job types on the database at `url`.
 
     `secret` signs user tokens; SettingsError when it has less than 32 bytes. Everything is opened when the app's lifespan begins,
-    which needs a migrated database that answers, and closed when it ends.
+    which needs a migrated database that answers, and closed when it ends. It may be mounted in another app: see `opened`.
     """
     require_strong(secret)
 
@@ -68,18 +68,28 @@ def create_app(app: App, *, settings: Settings, url: str, secret: bytes) -> Fast
     return api
 
 
+@asynccontextmanager
+async def opened(api: FastAPI) -> AsyncIterator[None]:
+    """Keep an app of `create_app` open while the block lasts. For an app that is mounted, whose own lifespan nobody enters:
+
+    `api = create_app(…)`, `async with opened(api): yield` in the lifespan of yours, and `web.mount("/jobs-api", api)`.
+    """
+    async with api.router.lifespan_context(api):
+        yield
+
+
 async def _leave_to_guard(_request: Request, error: Exception) -> NoReturn:
     """Every error is answered in one place."""
     raise error
 
 
 async def _document(call: Call) -> Answer:
-    return Answer(200, _document_of(call.scope["app"]))
+    return Answer(200, _document_of(call.scope["app"], root_of(call.scope)))
 
 
 @lru_cache(maxsize=1)
-def _document_of(api: FastAPI) -> bytes:
-    return json.dumps(openapi.describe(api)).encode()
+def _document_of(api: FastAPI, root: str) -> bytes:
+    return json.dumps(openapi.describe(api, root)).encode()
 
 
 @asynccontextmanager

@@ -26,9 +26,12 @@ _CLOSING: Final = frozenset({408, 413, 414, 431})
 _INTERNAL: Final = b'{"error":"Something went wrong on our side; it was logged.","code":"internal"}'
 
 
-def answer_to(error: Exception) -> Answer | None:
-    """The answer that says what went wrong; None for an error that nobody foresaw, about which a client is told nothing."""
-    known = _as_request_error(error)
+def answer_to(error: Exception, root: str = "") -> Answer | None:
+    """The answer that says what went wrong; None for an error that nobody foresaw, about which a client is told nothing.
+
+    `root` is the path under which the API is mounted.
+    """
+    known = _as_request_error(error, f"{root}/openapi.json")
     if known is None:
         return None
     return Answer(known.status, _body(known), [*_headers(known), *_allowed(error)])
@@ -39,21 +42,21 @@ def unforeseen() -> Answer:
     return Answer(500, _INTERNAL)
 
 
-def _as_request_error(error: Exception) -> RequestError | None:
+def _as_request_error(error: Exception, document: str) -> RequestError | None:
     if isinstance(error, RequestError):
         return error
     if isinstance(error, HTTPException):
-        return _of_framework(error)
+        return _of_framework(error, document)
     if isinstance(error, RequestValidationError):
-        return InvalidRequest("The request does not have the shape that this operation takes; see /openapi.json.")
+        return InvalidRequest(f"The request does not have the shape that this operation takes; see {document}.")
     if isinstance(error, (*UNREACHABLE, *_BUSY)):
         return Unavailable("The database cannot do this just now; try again in a moment.")
     return None
 
 
-def _of_framework(error: HTTPException) -> RequestError | None:
+def _of_framework(error: HTTPException, document: str) -> RequestError | None:
     if error.status_code == 404:
-        return NotFound("There is nothing at this address; see /openapi.json for what there is.", code="unknown_route")
+        return NotFound(f"There is nothing at this address; see {document} for what there is.", code="unknown_route")
     if error.status_code == 405:
         return MethodNotAllowed("This address does not take this method; the header Allow names those it takes.")
     return InvalidRequest("This request cannot be read.") if 400 <= error.status_code < 500 else None

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tawny.api.answers import CLOSE, Answer, Header, send_answer
 from tawny.api.body import BODY_LIMIT, ClientGone, declared_length
 from tawny.api.errors import answer_to, unforeseen
+from tawny.api.state import root_of
 from tawny.errors import HeadersTooLarge, UriTooLong
 
 URL_LIMIT: Final = 8 * 1024
@@ -66,7 +67,7 @@ def _require_reasonable(scope: Scope) -> None:
 
 
 def _answer(scope: Scope, error: Exception) -> Answer:
-    answer = answer_to(error)
+    answer = answer_to(error, root_of(scope))
     if answer is None:
         # The path and a traceback without values: queries, headers and local variables may hold what is secret.
         log.error("a request failed", method=scope["method"], path=scope["path"], traceback="".join(format_exception(error)))

@@ -183,13 +183,14 @@ _PLAIN: Final = (
 )
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the document for all routes of the app."""
+def describe(app: FastAPI, root: str = "") -> dict[str, Any]:
+    """Return the document for all routes of the app, which is mounted at the path `root`."""
     document = get_openapi(
         title=TITLE,
         version=app.version,
         description=DESCRIPTION,
         routes=[*_PLAIN, *app.routes],
+        servers=[{"url": root}] if root else None,
         separate_input_output_schemas=False,
     )
     document["components"]["securitySchemes"] = _SECURITY

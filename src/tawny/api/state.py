@@ -29,5 +29,13 @@ class State:
 
 def state_of(scope: Scope) -> State:
     """The state of the app that serves this request."""
-    state: State = scope["app"].state.tawny
+    state: State | None = getattr(scope["app"].state, "tawny", None)
+    if state is None:
+        raise RuntimeError("This API is not open: write `async with opened(api)` in the lifespan of the app that mounts it.")
     return state
+
+
+def root_of(scope: Scope) -> str:
+    """The path under which this app is mounted; empty when it is at the root."""
+    root: str = scope.get("root_path", "")
+    return root.rstrip("/")
