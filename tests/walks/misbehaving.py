@@ -160,6 +160,7 @@ def leaves_threads(run: Run) -> None:
     def go_on() -> None:
         while True:
             run.progress(1, 2)
+            time.sleep(0.05)
 
     for _ in range(20):
         threading.Thread(target=go_on, daemon=True).start()
