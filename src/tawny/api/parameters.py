@@ -46,8 +46,9 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
 
 
 def invalid(name: str, sentence: str) -> InvalidRequest:
-    code = "invalid_cursor" if name == "cursor" else "invalid_parameter"
-    return InvalidRequest(f"The parameter {name} {sentence}.", code=code, parameter=name)
+    if name == "cursor":
+        return InvalidRequest(f"The parameter cursor {sentence}.", code="invalid_cursor", parameter=name)
+    return InvalidRequest(f"The parameter {name} {sentence}.", code="invalid_parameter", parameter=name)
 
 
 def job_type(given: Given) -> str | None:

@@ -2,6 +2,7 @@
 
 from tawny.runs.cancel import cancel
 from tawny.runs.claim import Claimed, claim, claim_seated, set_places
+from tawny.runs.events import EVENT_KINDS, FAILURE_CODES
 from tawny.runs.find import Filter, Page, Position, find, list_runs
 from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
 from tawny.runs.idempotency import forget_answers
@@ -16,6 +17,8 @@ from tawny.runs.wake import NEW_RUN, Waker
 
 __all__ = [
     "CRASH_LIMIT",
+    "EVENT_KINDS",
+    "FAILURE_CODES",
     "FIELDS",
     "NEW_RUN",
     "OUTCOMES",
