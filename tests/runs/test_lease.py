@@ -13,6 +13,13 @@ async def test_a_renewal_extends_the_lease_from_now(house) -> None:
     assert 50 < left <= 60.1
 
 
+async def test_a_renewal_notes_how_many_runs_are_held_and_how_long_the_last_one_took(house) -> None:
+    worker_id, claimed = await house.running()
+    await runs.renew(house.conn, worker_id, lease=60, held=[(claimed.id, claimed.attempt)], pulse=0.25)
+    row = await house.conn.fetchrow("select running, pulse_seconds from workers where id = $1", worker_id)
+    assert tuple(row) == (1, 0.25)
+
+
 async def test_an_expired_lease_is_not_renewed(house) -> None:
     worker_id = await house.enlist()
     await house.die(worker_id)

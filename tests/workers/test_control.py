@@ -36,6 +36,15 @@ async def test_a_worker_enlists_and_leaves_no_trace_when_it_stops(floor) -> None
     assert await _worker_ids(floor) == []
 
 
+async def test_a_worker_notes_how_long_its_renewals_take(floor) -> None:
+    async with floor.working(lease=1.0):
+
+        async def noted() -> object:
+            return await floor.conn.fetchval("select pulse_seconds > 0 from workers")
+
+        await until(noted, "the length of a renewal")
+
+
 async def test_no_more_runs_at_once_than_its_concurrency(floor) -> None:
     running, most = 0, 0
 

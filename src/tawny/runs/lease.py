@@ -33,9 +33,13 @@ async def enlist(conn: Connection, *, name: str, version: str, lease: float) -> 
     return worker_id
 
 
-async def renew(conn: Connection, worker_id: UUID, *, lease: float, held: Sequence[Held]) -> Renewed | None:
-    """Extend the lease to `lease` seconds from now. None when it had run out: the worker must then take a new id."""
-    row = await conn.fetchrow(queries.renew.sql, lease, worker_id, [run for run, _ in held], [attempt for _, attempt in held])
+async def renew(conn: Connection, worker_id: UUID, *, lease: float, held: Sequence[Held], pulse: float = 0.0) -> Renewed | None:
+    """Extend the lease to `lease` seconds from now. None when it had run out: the worker must then take a new id.
+
+    `pulse` is how long the renewal before this one took, in seconds, as a sign of how well this worker reaches the database.
+    """
+    run_ids, attempts = [run for run, _ in held], [attempt for _, attempt in held]
+    row = await queries.renew(conn, worker_id=worker_id, lease=lease, run_ids=run_ids, attempts=attempts, pulse=pulse)
     if row is None:
         return None
     return Renewed(row["claimed"], frozenset(row["to_cancel"]), frozenset(row["gone"]))

@@ -270,12 +270,14 @@ select t.job_type, generate_series(1, t.places)
 from unnest(:job_types::text[], :limits::integer[]) as t (job_type, places)
 on conflict do nothing;
 
--- name: renew(worker_id, lease, run_ids, attempts)^
+-- name: renew(worker_id, lease, run_ids, attempts, pulse)^
 -- scope: system (workers serve every team)
 -- No row: the lease had run out. Otherwise: how many runs this id ever claimed, which of those it holds somebody wants to
 -- stop, and which are not its own any more.
 with me as (
-    update workers set leased_until = clock_timestamp() + make_interval(secs => :lease)
+    update workers
+    set leased_until = clock_timestamp() + make_interval(secs => :lease),
+        running = cardinality(:run_ids::uuid[]), pulse_seconds = :pulse
     where id = :worker_id and leased_until > clock_timestamp()
     returning claimed
 )

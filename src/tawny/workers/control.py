@@ -70,6 +70,7 @@ class Control:
         self._to_release: list[Held] = []
         self._to_tell: list[tuple[Held, Reason]] = []
         self._next_beat = 0.0
+        self._pulse = 0.0
         self._next_claim = 0.0
         self._more_due = False
         self._claiming = True
@@ -239,7 +240,8 @@ class Control:
     async def _renew(self, conn: asyncpg.Connection, lease: Lease) -> None:
         sent_at = now()
         held = [attempt.held for attempt in self._held.values()]
-        renewed = await runs.renew(conn, lease.worker_id, lease=lease.seconds, held=held)
+        renewed = await runs.renew(conn, lease.worker_id, lease=lease.seconds, held=held, pulse=self._pulse)
+        self._pulse = now() - sent_at
         self._next_beat = sent_at + self._beat
         if renewed is None:
             return lease.end()
