@@ -140,10 +140,12 @@ class Serving:
 
 
 def children(pid: int) -> list[int]:
+    """The processes that any thread of this one has started."""
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        started = [(task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         return []
+    return [int(child) for text in started for child in text.split()]
 
 
 def descendants(pid: int) -> set[int]:
