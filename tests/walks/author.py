@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import time
@@ -61,6 +62,18 @@ def stubborn(run: Run, gate: str) -> dict[str, int]:
             note(_tried(attempt), run, call=name)
     note("returned", run)
     return {"attempt": run.attempt}
+
+
+@app.job("holds", isolate="process", cancel_grace="0.1s")
+def holds(run: Run) -> None:
+    """Never let go of the interpreter lock, so that no other thread of this process comes to act."""
+    note("started", run)
+    ctypes.PyDLL(None).sleep(600)
+
+
+@app.job("short", isolate="process", unique_by=("number",))
+def short(run: Run, number: int) -> dict[str, int]:
+    return {"pid": os.getpid()}
 
 
 def _tried(attempt: Callable[[], object]) -> str:

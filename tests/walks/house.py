@@ -24,8 +24,8 @@ class House:
     def serve(self, *arguments: str) -> Serving:
         return self._start("serve", "serve", "--port", "0", *arguments)
 
-    def work(self, name: str) -> Serving:
-        return self._start(name, "work", "--data-dir", str(self.state))
+    def work(self, name: str, *arguments: str) -> Serving:
+        return self._start(name, "work", "--data-dir", str(self.state), *arguments)
 
     def _start(self, name: str, command: str, *arguments: str) -> Serving:
         place = self.folder / name

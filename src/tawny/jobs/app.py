@@ -53,7 +53,9 @@ class App:
         `label` is what people see (made from the name otherwise), `description` the docstring unless given. `retries`: how
         often a run that raised is tried again. `timeout` of one attempt and `cancel_grace` are seconds or texts like "1h".
         `unique_by`: parameters that tell runs of one project apart, so that one of each may be active. `concurrency`: how many
-        runs at once over all workers. `isolate="process"`: each run in a process of its own.
+        runs at once over all workers. `isolate="process"`: each run in a process of its own, so that a crash, lack of memory or
+        an endless loop costs only that run. The process imports the app and enters its lifespan anew, about half a second. A
+        handler that does not stop is killed, with whatever it has started. What it prints is kept in the log of the run.
 
         Returns the function unchanged. DefinitionError with one sentence for a wrong definition.
         """

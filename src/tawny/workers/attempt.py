@@ -6,13 +6,21 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 from uuid import UUID
 
 from tawny.errors import LeaseLost
 from tawny.jobs import Progress, Reported, Transaction, as_stored
 from tawny.runs import Claimed, Held
-from tawny.workers.lease import Lease, now
+from tawny.workers.lease import now
 from tawny.workers.log_buffer import LogBuffer
+
+
+class Deadline(Protocol):
+    """Until when an attempt may act, on the clock of leases: a lease, or what stands for it in another process."""
+
+    @property
+    def deadline(self) -> float: ...
 
 
 class Checkpoint:
@@ -52,7 +60,7 @@ class Attempt:
         "timed_out",
     )
 
-    def __init__(self, claimed: Claimed, lease: Lease, save: Callable[[Checkpoint], None]) -> None:
+    def __init__(self, claimed: Claimed, lease: Deadline, save: Callable[[Checkpoint], None]) -> None:
         self.claimed = claimed
         self.progress = Progress()
         self.logs = LogBuffer(claimed)

@@ -18,7 +18,7 @@ import structlog
 from tawny import __version__, runs
 from tawny.db.pool import UNREACHABLE, connect
 from tawny.jobs import Job
-from tawny.runs import Claimed, Finish, Held, Renewed
+from tawny.runs import Claimed, Crash, Finish, Held, Renewed
 from tawny.runs.wake import CHANNEL, NEW_RUN
 from tawny.workers.attempt import Attempt, Checkpoint
 from tawny.workers.backoff import Backoff
@@ -150,11 +150,12 @@ class Control:
             return
         self._wake.set()
 
-    def _stored(self, attempts: list[Attempt]) -> None:
-        for attempt in attempts:
+    def _stored(self, endings: list[Ending]) -> None:
+        for attempt, _ in endings:
             self._held.pop(attempt.run_id, None)
-        if any(self._take.is_limited(attempt.claimed.job_type) for attempt in attempts):
-            # Places are free, for runs that may have been due for long. A claim that is under way has not seen them.
+        if any(isinstance(how, Crash) or self._take.is_limited(attempt.claimed.job_type) for attempt, how in endings):
+            # A run that crashed is due at once, and places are free for runs that may have been due for long. A claim that is
+            # under way has not seen them.
             self._next_claim = 0.0
             self._wake.set()
         self._claim_on()

@@ -1,4 +1,4 @@
-"""The loop that handlers run in, and the threads for plain functions."""
+"""The loop that handlers run in, and the threads for plain functions and for those who attend to processes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tawny.runs import Crash, Finish
 from tawny.workers import verdict
 from tawny.workers.attempt import Attempt
 from tawny.workers.execute import execute
+from tawny.workers.isolate import Isolation
 from tawny.workers.stopping import kind_of
 from tawny.workers.transactions import Transactions
 
@@ -30,14 +31,14 @@ class Handlers:
         *,
         transactions: Transactions,
         state: Any = None,
-        isolating: bool = False,
+        isolation: Isolation | None = None,
     ) -> None:
         self._jobs = jobs
         self._threads = threads
         self._ended = ended
         self._transactions = transactions
         self._state = state
-        self._isolating = isolating
+        self._isolation = isolation
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, attempts: list[Attempt]) -> None:
@@ -52,7 +53,9 @@ class Handlers:
         self._ended((attempt, await self._executed(job, attempt)))
 
     async def _executed(self, job: Job, attempt: Attempt) -> Finish | Crash | None:
-        kind = kind_of(job, attempt.claimed, isolating=self._isolating)
+        kind = kind_of(job, attempt.claimed, isolating=self._isolation is not None)
+        if kind == "process" and self._isolation is not None:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._isolation.run, job, attempt)
         attempt.open_transaction = self._transactions.open
         attempt.enter(_canceller_of_this_task() if kind == "async" else None)
         if attempt.interrupted:

@@ -47,6 +47,16 @@ class LogBuffer:
             self._lines.append((line, self._size))
 
     @property
+    def full(self) -> bool:
+        """Whether no further line is kept."""
+        return self._count >= LINES or self._size >= BYTES
+
+    def drop(self, lines: int) -> None:
+        """Count lines that are not kept."""
+        with self._guard:
+            self._dropped += lines
+
+    @property
     def unstored(self) -> bool:
         """Whether there is anything to store."""
         return bool(self._lines) or self._dropped != self._stored[2]

@@ -32,6 +32,7 @@ def run_worker(
     """
     worker = Worker(
         app,
+        address=settings.app,
         url=url,
         concurrency=settings.concurrency,
         lease=settings.lease,

@@ -45,6 +45,16 @@ def never_began(attempt: Attempt) -> Finish:
     return _finish(attempt, "cancelled")
 
 
+def killed(job: Job, attempt: Attempt, chance: float) -> Finish:
+    """Its process was killed, because it did not stop when it was told to."""
+    return _finish(attempt, "cancelled") if attempt.cancel_requested else timed_out(job, attempt, chance)
+
+
+def broken(job: Job, attempt: Attempt, why: str, chance: float) -> Finish:
+    """Its process was of no use, although it did not crash: it could not be started, or could not import the app."""
+    return _retried(job, attempt, _failed(attempt, why, code="process_failed"), chance)
+
+
 def of_misfit(attempt: Attempt, error: InvalidRequest) -> Finish:
     """The stored params do not fit the handler any more: no retry would change that."""
     return _failed(attempt, error.message, code=error.code)

@@ -25,6 +25,7 @@ from tawny.workers.backoff import Backoff
 from tawny.workers.control import Control
 from tawny.workers.handlers import Ended, Handlers
 from tawny.workers.inbox import Inbox
+from tawny.workers.isolate import Isolation
 from tawny.workers.lifespan import entered
 from tawny.workers.reap import reap_forever
 from tawny.workers.transactions import Transactions
@@ -44,6 +45,8 @@ class Worker:
 
     A handler that was told to stop and does not leaves no other way than a new process. The worker then drains in the same way
     and calls `restart`, from its control thread, since the handlers' loop may be what is blocked.
+
+    `address`, `module:attribute`, is where the processes of isolated runs find the app. Without it all runs share this process.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Worker:
         app: App,
         *,
         url: str,
+        address: str | None = None,
         concurrency: int = 100,
         lease: float = 15.0,
         drain: float = 10.0,
@@ -60,6 +64,7 @@ class Worker:
     ) -> None:
         self._app = app
         self._url = url
+        self._address = address
         self._concurrency = concurrency
         self._lease = lease
         self._drain = drain
@@ -111,7 +116,10 @@ class _ControlThread:
         self._worker = worker
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tawny-control", daemon=True)
-        self._handlers = Handlers(worker._jobs, threads, self._put_ended, transactions=transactions, state=state)
+        self._isolation = None if worker._address is None else Isolation(worker._address, worker._url)
+        self._handlers = Handlers(
+            worker._jobs, threads, self._put_ended, transactions=transactions, state=state, isolation=self._isolation
+        )
         self._to_start: Inbox[list[Attempt]] = Inbox(asyncio.get_running_loop(), self._start_all)
         self._control = Control(
             worker._url,
@@ -119,7 +127,7 @@ class _ControlThread:
             concurrency=worker._concurrency,
             lease=worker._lease,
             listen=worker._listen,
-            isolating=False,
+            isolating=self._isolation is not None,
             start=self._to_start.put,
             save=self._put_checkpoint,
             stuck=self._on_stuck,
@@ -216,6 +224,8 @@ class _ControlThread:
             return
         self._left = True
         self._control.stop_claiming()
+        if self._isolation is not None:
+            await asyncio.to_thread(self._isolation.end)  # before their runs are given back
         with suppress(TimeoutError):
             await asyncio.wait_for(self._control.writer.drained(), _LAST_WRITES)
         for task in self._tasks:

@@ -30,7 +30,7 @@ Ending = tuple[Attempt, Finish | Crash]
 class Writer:
     """Stores what it is given, and keeps it until the database has said what became of it."""
 
-    def __init__(self, url: str, ended: Callable[[list[Attempt]], None]) -> None:
+    def __init__(self, url: str, ended: Callable[[list[Ending]], None]) -> None:
         self._url = url
         self._ended = ended
         self._endings: list[Ending] = []
@@ -107,7 +107,7 @@ class Writer:
         stale = [attempt.run_id for attempt, _ in batch if attempt.run_id not in ended]
         if stale:
             log.warning("the database refused what lost attempts returned", runs=[str(run_id) for run_id in stale])
-        self._ended([attempt for attempt, _ in batch])
+        self._ended(batch)
 
     # Checkpoints
 
