@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from tawny.db.pool import Connection, connect
-from tawny.runs.find import StatusKind, all_list_statements
+from tawny.runs.find import Shape, StatusKind, all_list_statements
 
 RUNS = 100_000
 LIMIT = 50
@@ -52,14 +52,14 @@ async def filled(database_url: str) -> AsyncIterator[Connection]:
 @pytest.mark.parametrize("job_type", ["job_1", "rare"])
 async def test_a_page_reads_a_bounded_number_of_buffers(
     filled: Connection,
-    filters: tuple[bool, bool, StatusKind],
+    filters: tuple[bool, bool, StatusKind, Shape],
     statement: str,
     bound: tuple[datetime, UUID],
     job_type: str,
 ) -> None:
-    by_project, by_type, kind = filters
+    by_project, by_type, kind, _ = filters
     values = [RARE_PROJECT] * by_project + [job_type] * by_type
-    values += {None: [], "active": ["pending"], "outcome": ["failed"]}[kind]
+    values += {"active": ["pending"], "outcome": ["failed"]}.get(kind or "", [])
     since = datetime(2026, 1, 1, tzinfo=UTC)
     plan = await filled.fetchval(f"explain (analyze, buffers, format json) {statement}", TEAM, *bound, since, LIMIT + 1, *values)
     (root,) = json.loads(plan)

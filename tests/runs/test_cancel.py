@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from uuid import UUID
 
 import pytest
+from tests.waiting import until
 
 from tawny import runs
 from tawny.access import Actor
@@ -14,7 +16,6 @@ from tawny.db.ids import uuid7
 from tawny.db.pool import Connection, Pool
 from tawny.errors import Forbidden, InvalidRequest, NotFound
 from tawny.runs import Claimed, Finish
-from tawny.runs.statements import queries
 
 
 async def test_a_cancel_names_the_worker_to_wake(house) -> None:
@@ -76,17 +77,18 @@ async def test_with_include_pending_a_run_that_has_ended_is_refused_and_foreign_
         assert (await house.row(other))["status"] == "pending"
 
 
-async def test_a_run_that_starts_between_the_statements_is_asked_to_stop(house, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_is_being_claimed_is_asked_to_stop(house, pool: Pool) -> None:
     run_id, worker_id = await house.trigger(), await house.enlist()
-    cancel_pending = queries.cancel_pending
-
-    async def too_late(conn: Connection, **values: object) -> object:
-        await house.claim(worker_id)
-        return await cancel_pending(conn, **values)
-
-    monkeypatch.setitem(queries.all, "cancel_pending", too_late)
-    assert await runs.cancel(house.conn, house.actor, run_id, include_pending=True) == worker_id
+    async with pool.transaction() as claiming:
+        await runs.claim(claiming, worker_id, job_types=["export"], slots=1)
+        cancelling = asyncio.create_task(runs.cancel(house.conn, house.actor, run_id, include_pending=True))
+        await until(partial(_waits_for_a_lock, claiming), "a cancel that waits for the claim")
+    assert await cancelling == worker_id
     assert await house.facts(run_id) == ["triggered", "started", "cancel_requested"]
+
+
+async def _waits_for_a_lock(conn: Connection) -> bool:
+    return bool(await conn.fetchval("select exists (select from pg_locks where not granted)"))
 
 
 async def test_when_cancel_and_claim_race_the_run_is_never_lost_to_both(house, pool: Pool) -> None:
@@ -159,3 +161,24 @@ async def _race(house, pool: Pool, claimed) -> tuple[str, str]:
 
     answer, _ = await asyncio.gather(cancel(), finish())
     return answer, str((await house.row(claimed.id))["status"])
+
+
+async def test_of_many_the_pending_end_at_once_and_the_running_are_asked(house) -> None:
+    worker_id, running = await house.running()
+    pending = await house.trigger(job=house.jobs["import"])
+    ended = await house.trigger(project_id=await house.new_project())
+    await runs.cancel(house.conn, house.actor, ended, include_pending=True)
+    everything = [running.id, ended, uuid7(), pending]
+    done = await runs.cancel_many(house.conn, house.team_id, everything, by=house.actor.label)
+    assert (done.ended, done.asked, done.worker_ids) == (1, 1, {worker_id})
+    assert await house.facts(running.id) == ["triggered", "started", "cancel_requested"]
+    assert await house.facts(pending) == ["triggered", "cancel_requested", "cancelled"]
+    again = await runs.cancel_many(house.conn, house.team_id, everything, by=house.actor.label)
+    assert (again.ended, again.asked) == (0, 0)
+
+
+async def test_of_many_those_of_another_team_are_left_alone(house) -> None:
+    run_id = await house.trigger()
+    done = await runs.cancel_many(house.conn, uuid7(), [run_id], by="host")
+    assert (done.ended, done.asked) == (0, 0)
+    assert (await house.row(run_id))["status"] == "pending"

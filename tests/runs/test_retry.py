@@ -143,3 +143,70 @@ async def test_requests_with_the_same_key_make_one_retry(house) -> None:
         await retry(house, other, idempotency_key="k")
     with pytest.raises(IdempotencyMisuse):
         await house.trigger(idempotency_key="k")
+
+
+async def retry_many(house, run_ids: list[UUID], jobs: dict[str, Job] | None = None) -> dict[str, int]:
+    return dict(
+        await runs.retry_many(house.conn, house.team_id, run_ids, jobs or house.jobs, triggered_by=f"manual:{house.actor.label}")
+    )
+
+
+async def test_of_many_each_is_retried_like_a_single_one(house) -> None:
+    report = house.jobs["report"]
+    old = [await ended(house, job=report, params={"month": f"2026-0{n}"}, notify=n == 1) for n in (1, 2)]
+    assert await retry_many(house, old) == {"made": 2}
+    for run_id in old:
+        new = await house.conn.fetchval("select id from job_runs where retry_of = $1", run_id)
+        before, after = await house.row(run_id), await house.row(new)
+        assert {name: after[name] for name in LIKE_THE_OLD} == {name: before[name] for name in LIKE_THE_OLD}
+        assert (after["status"], after["triggered_by"]) == ("pending", f"manual:{house.actor.label}")
+        data = await house.conn.fetchval("select data from run_events where run_id = $1 and kind = 'triggered'", new)
+        assert json.loads(data) == {"retry_of": str(run_id)}
+
+
+async def test_of_many_for_one_slot_the_newest_is_retried(house) -> None:
+    old = [await ended(house) for _ in range(3)]
+    assert await retry_many(house, old) == {"made": 1, "already_active": 2}
+    assert await house.conn.fetch("select retry_of from job_runs where retry_of is not null") == [(old[-1],)]
+
+
+async def test_of_many_it_is_counted_why_one_is_not_retried(house) -> None:
+    active, gone = await house.new_project(), await house.new_project()
+    old = [
+        await ended(house),
+        await ended(house, project_id=active),
+        await ended(house, project_id=gone),
+        await ended(house, job=house.jobs["import"]),
+        await ended(house, job=house.jobs["report"]),
+    ]
+    await house.trigger(project_id=active)
+    await house.conn.execute("update projects set deleted_at = now() where id = $1", gone)
+
+    changed = Tawny()
+
+    @changed.job("export")
+    def export(run: Run, month: str = "2026-01", dry_run: bool = False) -> None: ...
+
+    @changed.job("report")
+    def report(run: Run, wanted_now: int) -> None: ...
+
+    assert await retry_many(house, old, dict(changed.jobs)) == {
+        "made": 1,
+        "already_active": 1,
+        "project_gone": 1,
+        "unknown_job_type": 1,
+        "invalid_params": 1,
+    }
+
+
+async def test_of_many_those_of_another_team_are_left_alone(house) -> None:
+    old = await ended(house)
+    assert await runs.retry_many(house.conn, uuid7(), [old], house.jobs, triggered_by="manual:host") == {}
+
+
+async def test_runs_of_the_servers_own_job_types_are_not_retried(house) -> None:
+    made = await runs.trigger_builtin(house.conn, house.actor, "tawny.bulk", team_id=house.team_id, params={}, slot="retry")
+    await runs.cancel(house.conn, house.actor, made.id, include_pending=True)
+    with pytest.raises(InvalidRequest, match="the server's own"):
+        await retry(house, made.id)
+    assert await retry_many(house, [made.id]) == {"builtin_job": 1}

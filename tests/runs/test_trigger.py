@@ -140,3 +140,26 @@ async def test_only_the_host_triggers_a_system_job_and_one_at_a_time(house) -> N
     with pytest.raises(Conflict) as refused:
         await runs.trigger_system(house.conn, Actor.host(), house.jobs["sweep"])
     assert refused.value.details == {"existing_run_id": str(first.id)}
+
+
+async def test_the_servers_own_job_types_are_triggered_by_nobody(house) -> None:
+    with pytest.raises(InvalidRequest, match="the server's own") as refused:
+        runs.choose_job(house.jobs, "tawny.bulk")
+    assert refused.value.code == "builtin_job"
+
+
+async def test_of_the_servers_own_runs_one_may_be_active_in_a_team_and_slot(house) -> None:
+    async def make(slot: str, team_id: UUID | None = None) -> UUID:
+        team_id = team_id or house.team_id
+        made = await runs.trigger_builtin(house.conn, house.actor, "tawny.bulk", team_id=team_id, params={"a": 1}, slot=slot)
+        assert json.loads(made.run_json)["id"] == str(made.id)
+        return made.id
+
+    first = await make("retry")
+    row = await house.row(first)
+    assert (row["project_id"], row["triggered_by"], row["status"]) == (None, f"manual:{house.actor.label}", "pending")
+    assert await house.facts(first) == ["triggered"]
+    with pytest.raises(Conflict) as refused:
+        await make("retry")
+    assert refused.value.details == {"existing_run_id": str(first)}
+    assert len({first, await make("cancel"), await make("retry", uuid7())}) == 3

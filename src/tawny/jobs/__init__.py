@@ -1,7 +1,8 @@
 """The room of jobs: what authors write, and what turns it into definitions. It knows no database."""
 
 from tawny.jobs.app import App
-from tawny.jobs.job import Job, Scope
+from tawny.jobs.define import RESERVED, define
+from tawny.jobs.job import Job, Options, Scope
 from tawny.jobs.load import load_app
 from tawny.jobs.log import LEVELS
 from tawny.jobs.outcome import ResultError, encode_params, encode_result
@@ -16,8 +17,10 @@ from tawny.jobs.unique import unique_key
 
 __all__ = [
     "LEVELS",
+    "RESERVED",
     "App",
     "Job",
+    "Options",
     "ParamsSchema",
     "Port",
     "Progress",
@@ -28,6 +31,7 @@ __all__ = [
     "Transaction",
     "as_stored",
     "clean_text",
+    "define",
     "delay_before_retry",
     "encode_params",
     "encode_result",

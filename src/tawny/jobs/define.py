@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from tawny.config import duration
@@ -17,7 +17,9 @@ from tawny.jobs.params import ParamsSchema
 T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z0-9_.-]{1,64}")
-_RESERVED = "tawny."
+RESERVED: Final = "tawny."
+"""How the names of the server's own job types begin."""
+
 _MOST_RETRIES = 100
 _MOST_AT_ONCE = 1_000  # each is a row that claims look at
 
@@ -28,8 +30,8 @@ def check_name(name: object) -> None:
         raise DefinitionError(f'Job type "{getattr(name, "__name__", name)}": write the decorator with a name, @app.job("name").')
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DefinitionError(f"Job type {name!r}: a name is 1 to 64 of the characters a-z, 0-9, _, . and -.")
-    if name.startswith(_RESERVED):
-        raise DefinitionError(f'Job type "{name}": names that start with {_RESERVED} are those of built-in jobs; choose another.')
+    if name.startswith(RESERVED):
+        raise DefinitionError(f'Job type "{name}": names that start with {RESERVED} are those of built-in jobs; choose another.')
 
 
 def define(handler: Callable[..., Any], options: Options) -> Job:

@@ -1,19 +1,19 @@
 """The room of runs: each file is one verb, each change of state one guarded statement that leaves a fact."""
 
-from tawny.runs.cancel import cancel
+from tawny.runs.cancel import Cancelled, cancel, cancel_many
 from tawny.runs.claim import Claimed, claim, claim_seated, set_places
 from tawny.runs.events import EVENT_KINDS, FAILURE_CODES
-from tawny.runs.find import Filter, Page, Position, find, list_runs
+from tawny.runs.find import Filter, Page, Position, StatusGroup, count_runs, find, list_runs, this_moment, walk
 from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
 from tawny.runs.idempotency import forget_answers
 from tawny.runs.lease import Held, Renewed, enlist, held_by, leave, release, renew
 from tawny.runs.make import Triggered
 from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
-from tawny.runs.retry import retry
+from tawny.runs.retry import retry, retry_many
 from tawny.runs.run import CRASH_LIMIT, FIELDS, OUTCOMES, STATUSES, Outcome, Status
-from tawny.runs.trigger import choose_job, trigger, trigger_system
-from tawny.runs.wake import NEW_RUN, Waker
+from tawny.runs.trigger import choose_job, trigger, trigger_builtin, trigger_system
+from tawny.runs.wake import NEW_RUN, Waker, wake
 
 __all__ = [
     "CRASH_LIMIT",
@@ -23,6 +23,7 @@ __all__ = [
     "NEW_RUN",
     "OUTCOMES",
     "STATUSES",
+    "Cancelled",
     "Claimed",
     "Crash",
     "Filter",
@@ -35,12 +36,15 @@ __all__ = [
     "Position",
     "Renewed",
     "Status",
+    "StatusGroup",
     "Triggered",
     "Waker",
     "cancel",
+    "cancel_many",
     "choose_job",
     "claim",
     "claim_seated",
+    "count_runs",
     "enlist",
     "fence",
     "find",
@@ -56,9 +60,14 @@ __all__ = [
     "release",
     "renew",
     "retry",
+    "retry_many",
     "save_checkpoints",
     "set_places",
     "take_back",
+    "this_moment",
     "trigger",
+    "trigger_builtin",
     "trigger_system",
+    "wake",
+    "walk",
 ]

@@ -1,7 +1,10 @@
-"""Ask a run to stop."""
+"""Ask runs to stop."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from tawny.access import CANCEL_RUN, Actor
@@ -23,12 +26,10 @@ async def cancel(conn: Connection, actor: Actor, run_id: UUID, *, include_pendin
     teams = actor.teams_for(CANCEL_RUN)
     allowed: tuple[Status, ...] = ("pending", "running") if include_pending else ("running",)
     for _ in range(_TRIES):
-        asked = await queries.request_cancel(conn, run_id=run_id, team_ids=teams, requested_by=actor.label)
-        if asked is not None:
-            worker_id: UUID = asked["worker_id"]
+        asked = await _ask(conn, [run_id], team_ids=teams, statuses=allowed, by=actor.label)
+        if asked:
+            worker_id: UUID | None = asked[0]["worker_id"]
             return worker_id
-        if include_pending and await queries.cancel_pending(conn, run_id=run_id, team_ids=teams, requested_by=actor.label):
-            return None
         found = await queries.status_of(conn, run_id=run_id, team_ids=teams)
         if found is None:
             raise NotFound("Run not found.")
@@ -36,8 +37,34 @@ async def cancel(conn: Connection, actor: Actor, run_id: UUID, *, include_pendin
             raise InvalidRequest(_why_not(found["status"], allowed), code="not_running")
         if found["cancelling"]:
             return None
-        # It changed hands between the statements: ask again.
+        # It changed hands between the two statements: ask again.
     raise Unavailable("This run keeps changing hands; try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What a cancel of several runs did."""
+
+    ended: int
+    """Pending runs that were cancelled at once."""
+    asked: int
+    """Running runs that will end cancelled."""
+    worker_ids: Collection[UUID]
+    """Who has them: the workers to wake."""
+
+
+async def cancel_many(conn: Connection, team_id: UUID, run_ids: Sequence[UUID], *, by: str) -> Cancelled:
+    """Cancel those of these runs of the team that are pending or running, as `cancel` does. `by`: the label of who asks."""
+    asked = await _ask(conn, run_ids, team_ids=[team_id], statuses=("pending", "running"), by=by)
+    workers = [row["worker_id"] for row in asked if row["worker_id"] is not None]
+    return Cancelled(len(asked) - len(workers), len(workers), frozenset(workers))
+
+
+async def _ask(
+    conn: Connection, run_ids: Sequence[UUID], *, team_ids: Sequence[UUID], statuses: Sequence[Status], by: str
+) -> list[Any]:
+    rows: list[Any] = await queries.cancel(conn, run_ids=run_ids, team_ids=team_ids, statuses=statuses, requested_by=by)
+    return rows
 
 
 def _why_not(status: Status, allowed: tuple[Status, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Look at runs: one by id, or a team's, newest first."""
+"""Look at runs: one by id, or a team's, newest first; count them, or walk through them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from itertools import count
-from typing import Any, Final
+from itertools import count, product
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 from tawny.access import LIST_RUNS, VIEW_RUN, Actor
@@ -37,12 +37,16 @@ class Position:
     run_id: UUID
 
 
+StatusGroup = Literal["unended", "unsuccessful"]
+"""Pending or running; failed or cancelled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which of a team's runs to list. `since` and `until` are inclusive."""
 
     job_type: str | None = None
-    status: Status | None = None
+    status: Status | StatusGroup | None = None
     project_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -60,13 +64,35 @@ class Page:
 async def list_runs(conn: Connection, actor: Actor, team_id: UUID, *, where: Filter, limit: int) -> Page:
     """List a team's runs, newest first (`created_at`, then `id`). System runs never appear."""
     actor.require(team_id, LIST_RUNS)
-    chosen = {"job_type": where.job_type, "project_id": where.project_id, "status": where.status}
-    given = {name: value for name, value in chosen.items() if value is not None}
-    sql = list_statement("project_id" in given, "job_type" in given, kind_of_status(where.status))
-    values = [given[name] for name in ("project_id", "job_type", "status") if name in given]
-    rows = await conn.fetch(sql, team_id, *_upper_bound(where), where.since or _BEGINNING, limit + 1, *values)
+    rows = await _fetch(conn, "page", team_id, where, limit + 1)
     page = rows[:limit]
     return Page([row["run"] for row in page], page[-1]["cursor"] if len(rows) > limit else None)
+
+
+async def this_moment(conn: Connection) -> datetime:
+    """Now, by the clock that dates runs and as exact as that does."""
+    moment: datetime = await queries.this_moment(conn)
+    return moment
+
+
+async def count_runs(conn: Connection, team_id: UUID, *, where: Filter, at_most: int) -> int:
+    """Count a team's runs, up to `at_most` of them."""
+    (row,) = await _fetch(conn, "count", team_id, where, at_most)
+    return int(row["runs"])
+
+
+async def walk(conn: Connection, team_id: UUID, *, where: Filter, limit: int) -> list[Position]:
+    """The next of a team's runs, newest first. With the last of them as `where.after`, the walk goes on."""
+    return [Position(*row) for row in await _fetch(conn, "walk", team_id, where, limit)]
+
+
+async def _fetch(conn: Connection, shape: Shape, team_id: UUID, where: Filter, limit: int) -> list[Any]:
+    kind = kind_of_status(where.status)
+    values = [where.project_id, where.job_type, None if kind in _GROUPS else where.status]
+    sql = list_statement(where.project_id is not None, where.job_type is not None, kind, shape)
+    given = [value for value in values if value is not None]
+    rows: list[Any] = await conn.fetch(sql, team_id, *_upper_bound(where), where.since or _BEGINNING, limit, *given)
+    return rows
 
 
 def _upper_bound(where: Filter) -> tuple[datetime, UUID]:
@@ -80,29 +106,40 @@ def _upper_bound(where: Filter) -> tuple[datetime, UUID]:
 # order, so that indexes which begin with an outcome also serve lists that name none.
 
 _BRANCH = (
-    "(select run_json(r) as run, ms(r.created_at) || '|' || r.id as cursor, r.created_at, r.id from job_runs as r "
+    "(select {columns}r.created_at, r.id from job_runs as r "
     "where r.team_id = $1 and (r.created_at, r.id) < ($2, $3) and r.created_at >= $4{conditions} "
     "order by r.created_at desc, r.id desc limit $5)"
 )
-_MERGED = "select run, cursor from ({branches}) as r order by created_at desc, id desc limit $5"
+_MERGED = {
+    "page": "select run, cursor from ({branches}) as r order by created_at desc, id desc limit $5",
+    "walk": "select created_at, id from ({branches}) as r order by created_at desc, id desc limit $5",
+    "count": "select count(*) as runs from (select from ({branches}) as r limit $5) as counted",
+}
+_COLUMNS = {"page": "run_json(r) as run, ms(r.created_at) || '|' || r.id as cursor, ", "walk": "", "count": ""}
+
+Shape = Literal["page", "walk", "count"]
+"""What a statement answers: JSON for clients, positions, or how many."""
 
 StatusKind = str | None
-"""None: any status · "active": pending or running · "outcome": a terminal one."""
+"""None: any status · "active": pending, or running · "outcome": a terminal one · a StatusGroup."""
+
+_GROUPS: Final = get_args(StatusGroup)
 
 
-def kind_of_status(status: Status | None) -> StatusKind:
-    if status is None:
-        return None
+def kind_of_status(status: Status | StatusGroup | None) -> StatusKind:
+    if status is None or status in _GROUPS:
+        return status
     return "outcome" if status in OUTCOMES else "active"
 
 
 @cache
-def list_statement(by_project: bool, by_type: bool, status: StatusKind) -> str:
+def list_statement(by_project: bool, by_type: bool, status: StatusKind, shape: Shape = "page") -> str:
     """The list's SQL for one combination of filters. Parameters: team, upper bound (2), since, limit, then the filters."""
     places = count(6)
     filters = "".join(_filters(by_project, by_type, places))
     conditions = [filters + state for state in _states(by_project or by_type, status, places)]
-    return _MERGED.format(branches=" union all ".join(_BRANCH.format(conditions=c) for c in conditions))
+    branches = (_BRANCH.format(columns=_COLUMNS[shape], conditions=c) for c in conditions)
+    return _MERGED[shape].format(branches=" union all ".join(branches))
 
 
 def _filters(by_project: bool, by_type: bool, places: Iterator[int]) -> Iterable[str]:
@@ -117,12 +154,18 @@ def _states(filtered: bool, status: StatusKind, places: Iterator[int]) -> list[s
         return [f" and r.outcome = ${next(places)}"]
     if status == "active":
         return [f" and r.outcome is null and r.status = ${next(places)}"]
+    if status == "unended":
+        return [" and r.outcome is null"]
+    if status == "unsuccessful":
+        return [" and r.outcome = 'failed'", " and r.outcome = 'cancelled'"]
     if not filtered:
         return [""]  # all runs of a team: an index of its own, without an outcome
     return [" and r.outcome is null", *(f" and r.outcome = '{outcome}'" for outcome in OUTCOMES)]
 
 
-def all_list_statements() -> dict[tuple[bool, bool, StatusKind], str]:
+def all_list_statements() -> dict[tuple[bool, bool, StatusKind, Shape], str]:
     """Every combination there is."""
-    kinds: tuple[Any, ...] = (None, "active", "outcome")
-    return {(p, t, kind): list_statement(p, t, kind) for p in (False, True) for t in (False, True) for kind in kinds}
+    kinds: tuple[StatusKind, ...] = (None, "active", "outcome", *_GROUPS)
+    shapes: tuple[Shape, ...] = get_args(Shape)
+    combinations = product((False, True), (False, True), kinds, shapes)
+    return {combination: list_statement(*combination) for combination in combinations}

@@ -1,11 +1,11 @@
-"""Make a pending run, or say why there is none: what triggers and retries share."""
+"""Make pending runs, or say why there is none: what triggers and retries share."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from tawny.db.ids import uuid7
@@ -62,7 +62,7 @@ async def make(conn: Connection, wanted: Wanted, once: Once | None = None) -> Tr
             project_id=wanted.project_id,
             job_type=wanted.job.name,
             triggered_by=wanted.triggered_by,
-            params=json.dumps(wanted.params, ensure_ascii=False),
+            params=_json(wanted.params),
             notify=wanted.notify,
             unique_key=wanted.unique_key,
             timeout_seconds=wanted.job.timeout,
@@ -74,6 +74,40 @@ async def make(conn: Connection, wanted: Wanted, once: Once | None = None) -> Tr
             return Triggered(row["id"], row["run"])
         await _refuse(conn, wanted)
     raise Unavailable("The run that holds this slot keeps changing; try again.")
+
+
+Fate = Literal["made", "already_active", "project_gone"]
+"""What became of a run that was wanted among many."""
+
+
+async def make_many(conn: Connection, team_id: UUID, triggered_by: str, wanted: Sequence[Wanted]) -> list[Fate]:
+    """Make runs of one team in one statement, and return what became of each. The first ones come first where slots are few."""
+    ids = [uuid7() for _ in wanted]
+    rows = await queries.trigger_many(
+        conn,
+        team_id=team_id,
+        triggered_by=triggered_by,
+        ids=ids,
+        project_ids=[w.project_id for w in wanted],
+        job_types=[w.job.name for w in wanted],
+        params=[_json(w.params) for w in wanted],
+        notifies=[w.notify for w in wanted],
+        unique_keys=[w.unique_key for w in wanted],
+        timeouts=[w.job.timeout for w in wanted],
+        retries_of=[w.retry_of for w in wanted],
+    )
+    fates = {row["id"]: _fate(row) for row in rows}
+    return [fates[run_id] for run_id in ids]
+
+
+def _fate(row: Any) -> Fate:
+    if row["made"]:
+        return "made"
+    return "already_active" if row["living"] else "project_gone"
+
+
+def _json(params: Mapping[str, Any]) -> str:
+    return json.dumps(params, ensure_ascii=False)
 
 
 async def _refuse(conn: Connection, wanted: Wanted) -> None:

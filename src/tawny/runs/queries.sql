@@ -36,9 +36,67 @@ left join job_runs as r
     and r.outcome is null and r.unique_key is not distinct from :unique_key::text
 where p.id = :project_id and p.team_id = :team_id and p.deleted_at is null;
 
--- name: run_to_retry(run_id, team_ids)^
-select team_id, project_id, job_type, status, params::text as params, notify
-from job_runs where id = :run_id and team_id = any(:team_ids::uuid[]);
+-- name: runs_to_retry(run_ids, team_ids)
+select id, team_id, project_id, job_type, status, params::text as params, notify
+from job_runs where id = any(:run_ids::uuid[]) and team_id = any(:team_ids::uuid[])
+order by created_at desc, id desc;
+
+-- name: trigger_many(team_id, triggered_by, ids, project_ids, job_types, params, notifies, unique_keys, timeouts, retries_of)
+-- Makes pending runs as `trigger` does, the first ones first where several ask for the same slot. Every one is returned: `made`,
+-- or, when its project is living, one is active.
+with asked as (
+    select * from unnest(
+        :ids::uuid[], :project_ids::uuid[], :job_types::text[], :params::text[], :notifies::boolean[], :unique_keys::text[],
+        :timeouts::float8[], :retries_of::uuid[]
+    ) with ordinality as a (id, project_id, job_type, params, notify, unique_key, timeout_seconds, retry_of, place)
+),
+living as (
+    select p.id from projects as p
+    where p.team_id = :team_id and p.deleted_at is null and p.id in (select asked.project_id from asked)
+),
+made as (
+    insert into job_runs as r (
+        id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds, retry_of
+    )
+    select
+        a.id, :team_id::uuid, a.project_id, a.job_type, :triggered_by::text, a.params::jsonb, a.notify, a.unique_key,
+        a.timeout_seconds, a.retry_of
+    from asked as a
+    join living on living.id = a.project_id
+    order by a.place
+    on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
+    returning r.id, r.team_id, r.retry_of
+),
+facts as (
+    insert into run_events (run_id, seq, team_id, kind, attempt, data)
+    select id, 1, team_id, 'triggered', 0, jsonb_strip_nulls(jsonb_build_object('retry_of', retry_of)) from made
+)
+select a.id, made.id is not null as made, living.id is not null as living
+from asked as a
+left join living on living.id = a.project_id
+left join made on made.id = a.id;
+
+-- name: trigger_builtin(id, team_id, job_type, triggered_by, params, unique_key)$
+-- Makes a pending run of one of the server's own job types for a team, unless one is active.
+with made as (
+    insert into job_runs as r (id, team_id, job_type, triggered_by, params, unique_key)
+    values (:id, :team_id, :job_type, :triggered_by, :params::text::jsonb, :unique_key)
+    on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
+    returning r.id, r.team_id, run_json(r) as run
+),
+fact as (
+    insert into run_events (run_id, seq, team_id, kind, attempt)
+    select id, 1, team_id, 'triggered', 0 from made
+)
+select run from made;
+
+-- name: active_builtin_run(team_id, job_type, unique_key)$
+select id from job_runs
+where team_id = :team_id and project_id is null and job_type = :job_type and unique_key = :unique_key and outcome is null;
+
+-- name: this_moment()$
+-- scope: system (the clock of all teams)
+select date_trunc('milliseconds', statement_timestamp());
 
 -- name: first_answer(team_id, key)^
 -- What the first request with this key was answered. One of more than a day ago is deleted here, so that the key is free.
@@ -86,44 +144,46 @@ select id from job_runs where team_id is null and project_id is null and job_typ
 -- name: find(run_id, team_ids)$
 select run_json(r) from job_runs as r where r.id = :run_id and r.team_id = any(:team_ids::uuid[]);
 
--- name: request_cancel(run_id, team_ids, requested_by)^
--- Leaves the wish on a running run, once. No row: it was asked before, or the run is not running, or not there.
-with asked as (
-    update job_runs
-    set cancel_requested_at = date_trunc('milliseconds', clock_timestamp()), last_seq = last_seq + 1
-    where id = :run_id and team_id = any(:team_ids::uuid[]) and status = 'running' and cancel_requested_at is null
-    returning id, last_seq, team_id, attempt, worker_id
+-- name: cancel(run_ids, team_ids, statuses, requested_by)
+-- Leaves the wish on running runs, once, and ends pending runs at once, for which no worker has to be asked. Not returned: what
+-- is in another status, was asked before, or is not there. No worker: it was pending.
+with wanted as (
+    select r.id, r.status
+    from job_runs as r
+    where r.id = any(:run_ids::uuid[]) and r.team_id = any(:team_ids::uuid[]) and r.status = any(:statuses::text[])
+        and r.outcome is null and r.cancel_requested_at is null
+    order by r.id
+    for update
 ),
-fact as (
-    insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
-    select id, last_seq, team_id, 'cancel_requested', attempt, worker_id, jsonb_build_object('by', :requested_by::text)
-    from asked
-)
-select id, worker_id from asked;
-
--- name: cancel_pending(run_id, team_ids, requested_by)$
--- Ends a pending run at once, for which no worker has to be asked. No row: the run is not pending, or not there.
-with cancelled as (
-    update job_runs
-    set status = 'cancelled', last_seq = last_seq + 2,
+asked as (
+    update job_runs as r
+    set status = case wanted.status when 'pending' then 'cancelled' else r.status end,
+        completed_at = case wanted.status when 'pending' then date_trunc('milliseconds', clock_timestamp()) end,
         cancel_requested_at = date_trunc('milliseconds', clock_timestamp()),
-        completed_at = date_trunc('milliseconds', clock_timestamp())
-    where id = :run_id and team_id = any(:team_ids::uuid[]) and status = 'pending'
-    returning id, last_seq, team_id, attempt, job_type, status, 0::float8 as seconds
+        last_seq = r.last_seq + case wanted.status when 'pending' then 2 else 1 end
+    from wanted
+    where r.id = wanted.id
+    returning r.id, r.last_seq, r.team_id, r.attempt, r.worker_id, r.status, r.job_type
 ),
 facts as (
-    insert into run_events (run_id, seq, team_id, kind, attempt, data)
-    select id, last_seq - 1, team_id, 'cancel_requested', attempt, jsonb_build_object('by', :requested_by::text) from cancelled
+    insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
+    select id, last_seq - case status when 'cancelled' then 1 else 0 end, team_id, 'cancel_requested', attempt, worker_id,
+        jsonb_build_object('by', :requested_by::text)
+    from asked
     union all
-    select id, last_seq, team_id, 'cancelled', attempt, null from cancelled
+    select id, last_seq, team_id, 'cancelled', attempt, null, null from asked where status = 'cancelled'
 ),
 counted as (
     insert into run_totals as t (shard, job_type, outcome, runs, seconds, buckets)
-    select my_shard(), job_type, status, 1, seconds, buckets_of(array[seconds]) from cancelled
+    select my_shard(), job_type, status, count(*), 0, buckets_of(array_agg(0::float8))
+    from asked
+    where status = 'cancelled'
+    group by job_type, status
+    order by job_type, status -- whoever shares this shard locks in the same order
     on conflict (shard, job_type, outcome) do update
     set runs = t.runs + excluded.runs, seconds = t.seconds + excluded.seconds, buckets = added(t.buckets, excluded.buckets)
 )
-select id from cancelled;
+select id, worker_id from asked;
 
 -- name: status_of(run_id, team_ids)^
 select status, cancel_requested_at is not null as cancelling

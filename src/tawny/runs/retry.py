@@ -1,9 +1,11 @@
-"""Ask for what an ended run did once more."""
+"""Ask for what ended runs did once more."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from tawny.access import TRIGGER_RUN, Actor
@@ -11,7 +13,7 @@ from tawny.db.pool import Connection
 from tawny.errors import InvalidRequest, NotFound
 from tawny.jobs import Job, unique_key
 from tawny.runs.idempotency import make_once
-from tawny.runs.make import Triggered, Wanted
+from tawny.runs.make import Triggered, Wanted, make_many
 from tawny.runs.run import OUTCOMES
 from tawny.runs.statements import queries
 from tawny.runs.trigger import choose_job
@@ -28,22 +30,47 @@ async def retry(
     """
     actor.teams_for(TRIGGER_RUN)
     # Of every team that the actor is in: who may see the run but not trigger is told so.
-    ended = await queries.run_to_retry(conn, run_id=run_id, team_ids=list(actor.roles))
-    if ended is None:
+    found = await queries.runs_to_retry(conn, run_ids=[run_id], team_ids=list(actor.roles))
+    if not found:
         raise NotFound("Run not found.")
+    (ended,) = found
     actor.require(ended["team_id"], TRIGGER_RUN)
     # It need not be locked: what is terminal does not change any more.
     if ended["status"] not in OUTCOMES:
         raise InvalidRequest(f"Only a run that has ended can be retried; this one is {ended['status']}.", code="not_ended")
+    return await make_once(conn, _once_more(ended, jobs, f"manual:{actor.label}"), idempotency_key)
+
+
+async def retry_many(
+    conn: Connection, team_id: UUID, run_ids: Sequence[UUID], jobs: Mapping[str, Job], *, triggered_by: str
+) -> Counter[str]:
+    """Retry these ended runs of the team as `retry` does, the newest first, and count what became of them.
+
+    `made` are the new runs. Why there is none for another: `already_active`, `project_gone`, or the code of what `retry` would
+    have raised, such as `unknown_job_type` and `invalid_params`.
+    """
+    fates: Counter[str] = Counter()
+    wanted: list[Wanted] = []
+    for ended in await queries.runs_to_retry(conn, run_ids=run_ids, team_ids=[team_id]):
+        try:
+            wanted.append(_once_more(ended, jobs, triggered_by))
+        except InvalidRequest as error:
+            fates[error.code] += 1
+    if wanted:
+        fates.update(await make_many(conn, team_id, triggered_by, wanted))
+    return fates
+
+
+def _once_more(ended: Any, jobs: Mapping[str, Job], triggered_by: str) -> Wanted:
+    """The run that would be a retry of this one; InvalidRequest when its job type is gone or takes other params now."""
     job, params = choose_job(jobs, ended["job_type"]), json.loads(ended["params"])
-    wanted = Wanted(
+    return Wanted(
         job=job,
         team_id=ended["team_id"],
         project_id=ended["project_id"],
-        triggered_by=f"manual:{actor.label}",
+        triggered_by=triggered_by,
         params=params,
         unique_key=unique_key(job, job.params.check(params)),
         notify=ended["notify"],
-        retry_of=run_id,
+        retry_of=ended["id"],
     )
-    return await make_once(conn, wanted, idempotency_key)

@@ -10,15 +10,21 @@ from uuid import UUID
 from tawny.access import TRIGGER_RUN, Actor
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
-from tawny.errors import Conflict, InvalidRequest
-from tawny.jobs import Job, unique_key
+from tawny.errors import Conflict, InvalidRequest, Unavailable
+from tawny.jobs import RESERVED, Job, unique_key
 from tawny.runs.idempotency import make_once
 from tawny.runs.make import Triggered, Wanted
 from tawny.runs.statements import queries
 
+_TRIES = 5
+
 
 def choose_job(jobs: Mapping[str, Job], job_type: str) -> Job:
     """Return the job type that a team may trigger by this name; InvalidRequest with what there is otherwise."""
+    if job_type.startswith(RESERVED):
+        raise InvalidRequest(
+            f"Job types that start with {RESERVED} are the server's own; they cannot be triggered by name.", code="builtin_job"
+        )
     job = jobs.get(job_type)
     if job is None:
         offered = ", ".join(sorted(name for name, job in jobs.items() if job.scope == "project")) or "none"
@@ -89,3 +95,27 @@ async def trigger_system(conn: Connection, actor: Actor, job: Job, *, params: Ma
         active = await queries.active_system_run(conn, job_type=job.name)
         raise Conflict(f"A run of {job.name} is active; wait for it to end.", code="already_active", existing_run_id=str(active))
     return Triggered(run_id["id"], "")
+
+
+async def trigger_builtin(
+    conn: Connection, actor: Actor, job_type: str, *, team_id: UUID, params: Mapping[str, Any], slot: str
+) -> Triggered:
+    """Make a pending run of one of the server's own job types for a team.
+
+    Conflict with `existing_run_id` while one is active in the same slot. Whether the actor may is for the caller to say.
+    """
+    for _ in range(_TRIES):
+        run_id, which = uuid7(), {"team_id": team_id, "job_type": job_type, "unique_key": slot}
+        made = await queries.trigger_builtin(
+            conn, id=run_id, triggered_by=f"manual:{actor.label}", params=json.dumps(params), **which
+        )
+        if made is not None:
+            return Triggered(run_id, made)
+        active = await queries.active_builtin_run(conn, **which)
+        if active is not None:
+            raise Conflict(
+                f"A {slot} of this kind is under way in this team; wait for it to end or cancel it.",
+                code="already_active",
+                existing_run_id=str(active),
+            )
+    raise Unavailable("The run that holds this slot keeps changing; try again.")

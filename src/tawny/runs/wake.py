@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Final
 
-from tawny.db.pool import UNREACHABLE, Pool
+from tawny.db.pool import UNREACHABLE, Connection, Pool
 from tawny.runs.statements import queries
 
 CHANNEL: Final = "tawny"
@@ -14,6 +15,11 @@ NEW_RUN: Final = "run"
 
 _APART = 0.002
 """Seconds between two notifications: each takes a lock on the whole server when it commits."""
+
+
+async def wake(conn: Connection, messages: Collection[str]) -> None:
+    """Send these messages; from inside a transaction, when that commits."""
+    await queries.wake(conn, channel=CHANNEL, messages=sorted(messages))
 
 
 class Waker:
@@ -48,6 +54,6 @@ class Waker:
     async def _send(self, messages: set[str]) -> None:
         try:
             async with self._pool.acquire() as conn:
-                await queries.wake(conn, channel=CHANNEL, messages=sorted(messages))
+                await wake(conn, messages)
         except UNREACHABLE:
             pass
