@@ -10,6 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from api.world import World
+from tawny.api.bulk_envelope import BulkAnswer, Matched
 from tawny.api.envelope import ActiveRunError, Cancelled, Error, JobRun, JobRunAnswer, JobRunPage
 from tawny.api.health import Health
 from tawny.api.history_envelope import LogsAnswer, StatsAnswer, TimelineAnswer
@@ -103,6 +104,9 @@ async def test_what_the_api_answers_fits_what_is_described(world: World) -> None
         (Cancelled, await world.cancel(other.id)),
         (JobRunAnswer, await world.retry(await world.ended(project_id=str(await world.add_project())))),
         (ActiveRunError, await world.trigger()),
+        (Matched, await world.bulk(dry_run=True)),
+        (BulkAnswer, await world.bulk()),
+        (ActiveRunError, await world.bulk()),
         (Error, await world.view(uuid4())),
         (JobTypes, await world.send("GET", "/v1/job-types")),
         (Health, await world.send("GET", "/healthz")),
@@ -136,6 +140,7 @@ async def test_the_described_answers_of_the_job_endpoints_are_those_they_give(wo
         ("/v1/teams/{team_id}/jobs", "get"): {200, 400, 401, 403, 503},
         ("/v1/teams/{team_id}/jobs/trigger", "post"): {201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 503},
         ("/v1/jobs/{run_id}/cancel", "post"): {200, 400, 401, 403, 404, 408, 413, 415, 503},
+        ("/v1/teams/{team_id}/jobs/bulk", "post"): {200, 202, 400, 401, 403, 408, 409, 413, 415, 503},
         ("/v1/jobs/{run_id}/retry", "post"): {201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 503},
     }
     for operation, statuses in given.items():

@@ -9,21 +9,21 @@ import pytest
 
 from api.world import World
 
-# What each caller gets when everything else is right: list, trigger, view, timeline, logs, cancel, retry, job types, stats.
+# What each caller gets when everything else is right: list, trigger, view, timeline, logs, cancel, retry, bulk, job types, stats.
 CALLERS = {
-    "owner": (200, 201, 200, 200, 200, 200, 201, 200, 200),
-    "admin": (200, 201, 200, 200, 200, 200, 201, 200, 200),
-    "member": (403, 403, 200, 200, 200, 200, 403, 200, 403),
-    "stranger": (403, 403, 404, 404, 404, 404, 404, 200, 403),
-    "nobody's user": (403, 403, 404, 404, 404, 404, 404, 403, 403),
-    "key with both": (200, 201, 200, 200, 200, 200, 201, 200, 200),
-    "key that reads": (200, 403, 200, 200, 200, 403, 403, 200, 200),
-    "key that writes": (403, 201, 403, 403, 403, 200, 201, 403, 403),
-    "key with neither": (403, 403, 403, 403, 403, 403, 403, 403, 403),
-    "key of another team": (403, 403, 404, 404, 404, 404, 404, 200, 403),
-    "admin's key": (200, 201, 200, 200, 200, 200, 201, 200, 200),
-    "demoted maker's key": (403, 403, 200, 200, 200, 200, 403, 200, 403),
-    "no credential": (401, 401, 401, 401, 401, 401, 401, 401, 401),
+    "owner": (200, 201, 200, 200, 200, 200, 201, 200, 200, 200),
+    "admin": (200, 201, 200, 200, 200, 200, 201, 200, 200, 200),
+    "member": (403, 403, 200, 200, 200, 200, 403, 403, 200, 403),
+    "stranger": (403, 403, 404, 404, 404, 404, 404, 403, 200, 403),
+    "nobody's user": (403, 403, 404, 404, 404, 404, 404, 403, 403, 403),
+    "key with both": (200, 201, 200, 200, 200, 200, 201, 200, 200, 200),
+    "key that reads": (200, 403, 200, 200, 200, 403, 403, 403, 200, 200),
+    "key that writes": (403, 201, 403, 403, 403, 200, 201, 200, 403, 403),
+    "key with neither": (403, 403, 403, 403, 403, 403, 403, 403, 403, 403),
+    "key of another team": (403, 403, 404, 404, 404, 404, 404, 403, 200, 403),
+    "admin's key": (200, 201, 200, 200, 200, 200, 201, 200, 200, 200),
+    "demoted maker's key": (403, 403, 200, 200, 200, 200, 403, 403, 200, 403),
+    "no credential": (401, 401, 401, 401, 401, 401, 401, 401, 401, 401),
 }
 
 
@@ -72,6 +72,7 @@ async def test_each_caller_may_do_what_the_table_says(world: World, caller: str)
         await world.logs(claimed.id, as_=as_),
         await world.cancel(claimed.id, as_=as_),
         await world.retry(ended, as_=as_),
+        await world.bulk(as_=as_, dry_run=True),
         await world.send("GET", "/v1/job-types", as_=as_),
         await world.stats(as_=as_),
     ]
@@ -88,7 +89,7 @@ async def test_the_403_of_a_key_names_the_permission_it_lacks(world: World, perm
 
 async def test_a_malformed_an_unknown_and_a_foreign_team_are_the_same_403(world: World) -> None:
     other_team, _ = await world.add_team()
-    for ask in (world.list, world.trigger):
+    for ask in (world.list, world.trigger, world.bulk):
         answers = [await ask(team_id=team_id) for team_id in ("nope", uuid4(), other_team, f"{{{world.team_id}}}")]
         assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "not_a_member")}
         assert len({answer.content for answer in answers}) == 1
@@ -105,19 +106,20 @@ async def statuses(world: World, as_: str | None, team_id: Any) -> list[int]:
         await world.list(as_=as_, team_id=team_id, limit="0"),
         await world.stats(as_=as_, team_id=team_id, job_type="?"),
         await world.send("POST", f"/v1/teams/{team_id}/jobs/trigger", as_=as_, **bad_body),
+        await world.send("POST", f"/v1/teams/{team_id}/jobs/bulk", as_=as_, **bad_body),
     ]
     return [answer.status_code for answer in answers]
 
 
 async def test_the_order_of_checks_is_credential_permission_team_role_request_object(world: World) -> None:
     other_team, _ = await world.add_team()
-    assert await statuses(world, None, other_team) == [401] * 3
+    assert await statuses(world, None, other_team) == [401] * 4
     assert (await world.list(as_=await world.add_key("projects:read"), team_id=other_team)).json()[
         "code"
     ] == "insufficient_permission"
-    assert await statuses(world, world.key, other_team) == [403] * 3
-    assert await statuses(world, await world.token_of("member"), world.team_id) == [403] * 3
-    assert await statuses(world, world.key, world.team_id) == [400] * 3
+    assert await statuses(world, world.key, other_team) == [403] * 4
+    assert await statuses(world, await world.token_of("member"), world.team_id) == [403] * 4
+    assert await statuses(world, world.key, world.team_id) == [400] * 4
     assert (await world.trigger(project_id=str(uuid4()), params={"count": "x"})).status_code == 400
     assert (await world.trigger(project_id=str(uuid4()))).status_code == 404
 

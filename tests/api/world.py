@@ -191,6 +191,9 @@ class World:
         headers = more.pop("headers", {}) | ({} if key is None else {"idempotency-key": key})
         return await self.send("POST", f"/v1/jobs/{run_id}/retry", as_=as_, headers=headers, **more)
 
+    async def bulk(self, *, as_: str | None = "", team_id: UUID | str | None = None, **body: Any) -> httpx.Response:
+        return await self.send("POST", f"/v1/teams/{team_id or self.team_id}/jobs/bulk", as_=as_, json={"action": "retry"} | body)
+
     async def raw(self, request: bytes) -> Raw:
         """Send exactly these bytes, and read one answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.served.port)

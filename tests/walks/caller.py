@@ -84,6 +84,14 @@ class Caller:
         answer = self._http.post(f"/v1/jobs/{run_id}/cancel")
         assert (answer.status_code, answer.json()) == (200, {"cancelled": True})
 
+    def bulk(self, action: str, **chosen: str) -> str:
+        """Ask for a bulk action on the runs of the project, and return the id of the run that does it."""
+        body = {"action": action, "filter": {"project_id": self._project_id} | chosen}
+        answer = self._http.post(f"/v1/teams/{self._team_id}/jobs/bulk", json=body)
+        assert answer.status_code == 202, answer.text
+        run_id: str = answer.json()["job_run"]["id"]
+        return run_id
+
     def sees(self, run_id: str, fact: Callable[[RunAnswer], object], seconds: float = PATIENCE) -> RunAnswer:
         """Look at the run until this is true of it, and return it as it then was. Fails when the run ends without."""
         run: RunAnswer = {}

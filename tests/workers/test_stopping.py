@@ -11,7 +11,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tawny import Run, RunCancelled, RunTimedOut, runs
-from tawny.workers.stopping import Plan, plan
+from tawny.db.ids import uuid7
+from tawny.jobs import Options, define
+from tawny.runs import Claimed
+from tawny.workers.stopping import Plan, kind_of, plan
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,25 @@ from tawny.workers.stopping import Plan, plan
 )
 def test_what_is_tried_and_when(kind, reason, expected: Plan) -> None:
     assert plan(kind, reason, 30) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "crashes", "isolate", "expected"),
+    [
+        ("export", 0, None, "async"),
+        ("export", 1, None, "async"),
+        ("export", 2, None, "process"),
+        ("export", 0, "process", "process"),
+        ("tawny.bulk", 2, None, "async"),
+    ],
+)
+def test_who_has_crashed_twice_is_alone_save_the_servers_own_jobs(name: str, crashes: int, isolate: str | None, expected) -> None:
+    async def handler(run: Run) -> None: ...
+
+    job = define(handler, Options(name=name, isolate=isolate))
+    claimed = Claimed(uuid7(), 1, name, None, None, None, None, None, None, crashes=crashes)
+    assert kind_of(job, claimed) == expected
+    assert kind_of(job, claimed, isolating=False) == "async"
 
 
 async def test_an_async_handler_that_ignores_a_cancel_is_interrupted_after_its_grace(floor) -> None:

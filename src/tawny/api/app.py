@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from tawny import __version__
 from tawny.access import Authenticator
 from tawny.access.secret import require_strong
-from tawny.api import health, history, job_types, jobs, metrics, openapi, retry
+from tawny.api import bulk, health, history, job_types, jobs, metrics, openapi, retry
 from tawny.api.answers import Answer, JsonResponse
 from tawny.api.call import Call, plain_route
 from tawny.api.forget import forget_forever
@@ -60,7 +60,7 @@ def create_app(app: App, *, settings: Settings, url: str, secret: bytes) -> Fast
         exception_handlers={HTTPException: _leave_to_guard, RequestValidationError: _leave_to_guard},
     )
     api.add_middleware(Guard)
-    api.router.routes.extend([*jobs.ROUTES, *retry.ROUTES, *history.ROUTES])
+    api.router.routes.extend([*jobs.ROUTES, *retry.ROUTES, *bulk.ROUTES, *history.ROUTES])
     api.include_router(job_types.router)
     api.include_router(health.router)
     api.include_router(metrics.router)

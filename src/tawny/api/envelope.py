@@ -135,15 +135,26 @@ _SENTENCES = {
     "string_type": "should be a text",
     "bool_type": "should be true or false",
     "dict_type": "should be an object",
+    "model_type": "should be an object",
     "is_instance_of": "should be a UUID",
-    "uuid": "should be a UUID",
+    "datetime_type": "should be a text",
 }
+_OUR_OWN = {"uuid", "job_type", "moment"}
+"""Kinds of error whose message is our own sentence."""
 
 
 def _refusal(detail: ErrorDetails) -> InvalidRequest:
-    field = str(detail["loc"][0])[:100]
+    field = ".".join(map(str, detail["loc"]))[:100]
     if detail["type"] == "extra_forbidden":
         return InvalidRequest(f"The body has an unknown field: {field}.", code="unknown_field", field=field)
     if detail["type"] == "missing":
         return InvalidRequest(f"{field} is required.", code="missing_field", field=field)
-    return InvalidRequest(f"{field} {_SENTENCES.get(detail['type'], 'is not valid')}.", code="invalid_field", field=field)
+    return InvalidRequest(f"{field} {_reason(detail)}.", code="invalid_field", field=field)
+
+
+def _reason(detail: ErrorDetails) -> str:
+    if detail["type"] in _OUR_OWN:
+        return detail["msg"]
+    if detail["type"] == "literal_error":
+        return f"should be {detail['ctx']['expected']}"
+    return _SENTENCES.get(detail["type"], "is not valid")

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Header, Path, Query
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from tawny.api.bulk_envelope import BulkAnswer, BulkBody, Matched
 from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, JobRunAnswer, JobRunPage, RetryBody, TriggerBody
 from tawny.api.history_envelope import Level, LogsAnswer, StatsAnswer, TimelineAnswer
 from tawny.api.history_query import LINES_DEFAULT, LINES_MAX, SEQ_MAX
@@ -33,7 +34,7 @@ _MEANINGS: Final = {
     403: "A valid credential that may not do this.",
     404: "It does not exist, or not for this caller.",
     408: "The body came too slowly.",
-    409: "A run of this type is pending or running for the project.",
+    409: "Such a run is pending or running already.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not plain JSON.",
     422: "The `Idempotency-Key` came with another request before.",
@@ -126,6 +127,14 @@ def _stats_of(
     """
 
 
+def _bulk(team_id: TeamId, body: BulkBody) -> None:
+    """Retry or cancel all runs that match a filter. Needs a key with `jobs:write`, or the role admin or owner.
+
+    They are counted first, and may be 10,000 at most; with `dry_run` that is all. Otherwise a run of its own goes through them,
+    which shows progress and can be cancelled, like any run. Of each action one at a time may be under way in a team.
+    """
+
+
 def _described(method: str, path: str, signature: Any, *, about: str = "run", **answers: Any) -> APIRoute:
     name = signature.__name__.lstrip("_")
     return APIRoute(path, signature, methods=[method], name=name, operation_id=f"{name}_{about}", tags=["Runs"], **answers)
@@ -179,6 +188,16 @@ _PLAIN: Final = (
         about="team",
         response_model=StatsAnswer,
         responses=refusals(400, 401, 403, 503),
+    ),
+    _described(
+        "POST",
+        "/v1/teams/{team_id}/jobs/bulk",
+        _bulk,
+        about="team",
+        response_model=BulkAnswer,
+        status_code=202,
+        responses={200: {"model": Matched, "description": "With `dry_run`: only counted."}}
+        | refusals(400, 401, 403, 409, 503, *_BODY),
     ),
 )
 

@@ -14,7 +14,7 @@ from tawny.cli.options import App, Concurrency, DataDir, load_settings
 
 Types = Annotated[
     str | None,
-    typer.Option(metavar="A,B", help="Execute runs of these job types only; all of them otherwise.", show_default=False),
+    typer.Option(metavar="A,B", help="Of the app's job types, execute only runs of these.", show_default=False),
 ]
 ParentFd = Annotated[int | None, typer.Option(hidden=True)]
 
@@ -29,6 +29,7 @@ def work(
     """Execute runs, beside a `tawny serve` or on another machine. Ctrl-C stops it gracefully."""
     settings = load_settings(data_dir=data_dir, app=app, concurrency=concurrency)
 
+    from tawny.builtin import jobs_beside
     from tawny.cli import database, logs, orphan
     from tawny.db.migrate import wait_for_schema
     from tawny.jobs.load import load_app
@@ -40,13 +41,14 @@ def work(
     if settings.census_root is not None:
         # The demo reads it from the environment, like any app its own settings.
         os.environ["TAWNY_CENSUS_ROOT"] = str(settings.census_root)
-    jobs = load_app(settings.app)
-    chosen = choose_types(types, jobs.jobs)
+    loaded = load_app(settings.app)
+    chosen = choose_types(types, loaded.jobs)
+    builtin = jobs_beside(loaded.jobs, notify=settings.notify)
     url = database.joined(settings)
     with database.explained():
         asyncio.run(wait_for_schema(url))
     restart = partial(orphan.start_again, parent_fd)
-    raise typer.Exit(run_worker(jobs, url=url, settings=settings, types=chosen, restart=restart))
+    raise typer.Exit(run_worker(loaded, url=url, settings=settings, types=chosen, builtin=builtin, restart=restart))
 
 
 def choose_types(names: str | None, known: Collection[str]) -> list[str] | None:

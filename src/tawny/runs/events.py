@@ -44,6 +44,7 @@ FAILURE_CODES: Final[Mapping[str, str]] = {
     "handler_failed": "The handler raised.",
     "invalid_params": "The params do not fit what the job type takes by now.",
     "poisoned": "Its attempts were lost so often without a new checkpoint that it is not tried again.",
+    "process_failed": "The process of an isolated run could not be started, or could not import the app or open its lifespan.",
     "result_not_serialisable": "What the handler returned cannot be stored as JSON.",
     "timeout": "The attempt took longer than the job type's `timeout`.",
 }

@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import structlog
 import uvloop
 
 from tawny.config import Settings
-from tawny.jobs import App
+from tawny.jobs import App, Job
 from tawny.workers.worker import Worker
 
 log = structlog.get_logger()
@@ -24,6 +25,7 @@ def run_worker(
     url: str,
     settings: Settings,
     types: Sequence[str] | None = None,
+    builtin: Mapping[str, Job] = MappingProxyType({}),
     restart: Callable[[], object] = lambda: None,
 ) -> int:
     """Work until SIGTERM or SIGINT, and return the exit code. A second signal cuts the drain short.
@@ -39,6 +41,7 @@ def run_worker(
         drain=settings.drain,
         listen=settings.notify,
         job_types=types,
+        builtin=builtin,
         restart=restart,
     )
     uvloop.run(_run(worker))

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from random import random
+from types import MappingProxyType
 from typing import Any
 
 import structlog
 import uvloop
 
 from tawny.db.pool import UNREACHABLE, open_pool
-from tawny.jobs import App
+from tawny.jobs import App, Job
 from tawny.runs import Finish
 from tawny.workers import verdict
 from tawny.workers.attempt import Attempt, Checkpoint
@@ -47,6 +48,7 @@ class Worker:
     and calls `restart`, from its control thread, since the handlers' loop may be what is blocked.
 
     `address`, `module:attribute`, is where the processes of isolated runs find the app. Without it all runs share this process.
+    `job_types` are those of the app's to execute, all of them unless given; `builtin` are the server's own.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Worker:
         drain: float = 10.0,
         listen: bool = True,
         job_types: Sequence[str] | None = None,
+        builtin: Mapping[str, Job] = MappingProxyType({}),
         restart: Callable[[], object] = lambda: None,
     ) -> None:
         self._app = app
@@ -69,7 +72,8 @@ class Worker:
         self._lease = lease
         self._drain = drain
         self._listen = listen
-        self._jobs = {name: job for name, job in app.jobs.items() if job_types is None or name in job_types}
+        chosen = {name: job for name, job in app.jobs.items() if job_types is None or name in job_types}
+        self._jobs = {**chosen, **builtin}
         self._restart = restart
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
