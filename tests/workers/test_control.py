@@ -16,6 +16,7 @@ from tawny import LeaseLost, Run, runs
 from tawny.db import pool as db_pool
 from tawny.runs.statements import queries
 from tawny.workers import control, take, writer
+from tawny.workers.lease import now
 
 
 async def _worker_ids(floor) -> list:
@@ -343,3 +344,27 @@ async def test_a_backlog_is_worked_off_without_waiting_for_the_next_beat(floor, 
         for run_id in made:
             await floor.ended(run_id)
     assert counting.statements["renew"] <= 5  # a beat is a second: each one waited for would be another
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancel_that_meets_a_wake_up_still_ends_the_loop(floor, turns: int) -> None:
+    sleeper = control.Control(
+        floor.url, jobs={}, concurrency=1, lease=60.0, listen=False, isolating=False, start=list, save=list, stuck=list
+    )
+    sleeper._next_beat = sleeper._next_claim = now() + 3600
+
+    async def sleep_for_ever() -> None:
+        while True:
+            await sleeper._sleep()
+
+    sleeping = asyncio.create_task(sleep_for_ever())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    sleeper._wake.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    sleeping.cancel()
+    await asyncio.wait({sleeping}, timeout=1)
+    ended = sleeping.cancelled()
+    sleeping.cancel()
+    assert ended

@@ -218,8 +218,10 @@ class Control:
         if self._may_claim():
             return
         until = min(self._next_beat, self._next_claim) if self._slots() else self._next_beat
+        # Not wait_for: in Python 3.11 it swallows a cancel that meets a wake-up, and this loop would never end.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.0, until - now()))
+            async with asyncio.timeout(max(0.0, until - now())):
+                await self._wake.wait()
         self._wake.clear()
 
     def _abandon(self) -> None:
