@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -14,23 +12,19 @@ import uvloop
 from tawny.access.secret import load_or_make_secret
 from tawny.api.app import create_app
 from tawny.cli import database, first_start, listen
+from tawny.cli.child import child_environ
 from tawny.cli.database import Database
 from tawny.cli.migrate import apply
+from tawny.cli.signals import on_stop_signals, stop_signals
 from tawny.cli.supervise import WorkerProcess
 from tawny.cli.web import Server
-from tawny.config import PREFIX, Settings
+from tawny.config import Settings
 from tawny.jobs import App
 from tawny.jobs.load import load_app
 
 _MARGIN = 5.0  # seconds that a worker has for stopping besides those for its runs
 
 log = structlog.get_logger()
-
-
-def stop_signals() -> list[signal.Signals]:
-    """What stops a server; not the end of its terminal when it was started by nohup."""
-    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
-    return [signal.SIGINT, signal.SIGTERM, *hangup]
 
 
 def run(settings: Settings, *, with_worker: bool) -> None:
@@ -50,20 +44,15 @@ def run(settings: Settings, *, with_worker: bool) -> None:
 
 
 async def _serve(server: Server, db: Database, settings: Settings, *, with_worker: bool) -> None:
-    worker = WorkerProcess(child_environ(settings, db.url)) if with_worker else None
+    worker = WorkerProcess(child_environ(settings, database_url=db.url)) if with_worker else None
     tending = asyncio.create_task(_tend(db))
-    _on_stop_signals(server.ask_to_stop, *([worker.ask_to_stop] if worker else []))
+    on_stop_signals(server.ask_to_stop, *([worker.ask_to_stop] if worker else []))
     try:
         await server.serve()
     finally:
         if worker is not None:
             await worker.stop(settings.drain + _MARGIN)
         tending.cancel()
-
-
-def _on_stop_signals(*callbacks: Callable[[], None]) -> None:
-    for number in stop_signals():
-        asyncio.get_running_loop().add_signal_handler(number, lambda: [callback() for callback in callbacks])
 
 
 async def _tend(db: Database) -> None:
@@ -84,13 +73,6 @@ def _ignore_signals() -> None:
     """Everything has been told to stop, and the database is about to: one more Ctrl-C must not leave half of it behind."""
     for number in stop_signals():
         signal.signal(number, signal.SIG_IGN)
-
-
-def child_environ(settings: Settings, url: str) -> dict[str, str]:
-    """The environment that gives `tawny work` the settings of this process. Not a command line: every user can read that."""
-    given = [name for name in Settings.model_fields if settings.source(name) == "command line"]
-    shared = {name: str(getattr(settings, name)) for name in given} | {"database_url": url}
-    return {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in shared.items()}}
 
 
 async def _greet(settings: Settings, jobs: App, url: str, address: str) -> None:

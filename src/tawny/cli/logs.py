@@ -8,8 +8,8 @@ from typing import TextIO
 
 import structlog
 
-# What any client can make uvicorn say, and how far its start has got, is not worth a line.
-_NOISY = ("uvicorn.error", "uvicorn.asgi")
+# What any client can make uvicorn say, how far its start has got, and that some file has changed, is not worth a line.
+_NOISY = ("uvicorn.error", "uvicorn.asgi", "watchfiles.main")
 
 
 def configure(stream: TextIO | None = None) -> None:

@@ -20,6 +20,8 @@ App = Annotated[
 ]
 Concurrency = Annotated[int | None, typer.Option(help="How many runs the worker executes at once (100).", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+ParentFd = Annotated[int | None, typer.Option(hidden=True)]
+"""The pipe by which a command that another one started notices the end of that one."""
 
 
 def load_settings(**options: Any) -> Settings:

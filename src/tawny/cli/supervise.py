@@ -1,16 +1,15 @@
-"""The worker of `tawny serve`: a child process that is kept alive, and that never outlives its parent."""
+"""The worker of `tawny serve`: a child process that is kept alive."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
 
 import structlog
+
+from tawny.cli.child import Child
 
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 30.0
@@ -21,17 +20,12 @@ log = structlog.get_logger()
 
 
 class WorkerProcess:
-    """Runs `tawny work`, and runs it again when it ends by itself.
-
-    It gets a session of its own, so that Ctrl-C reaches it once, through the server; and the reading end of a pipe that only this
-    process can write to, so that it notices the death of the server, whatever that was.
-    """
+    """Runs `tawny work`, and runs it again when it ends by itself."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
         self._stopping = asyncio.Event()
-        self._process: asyncio.subprocess.Process | None = None
-        self._reader, self._writer = os.pipe()
+        self._child: Child | None = None
         self._keeper = asyncio.create_task(self._keep_alive())
 
     def ask_to_stop(self) -> None:
@@ -39,8 +33,8 @@ class WorkerProcess:
         if self._stopping.is_set():
             asyncio.get_running_loop().call_later(_HURRIED, self._kill)
         self._stopping.set()
-        if self._process is not None:
-            _signal(self._process, signal.SIGTERM)
+        if self._child is not None:
+            self._child.ask_to_stop()
 
     async def stop(self, within: float) -> None:
         """Return when the worker has ended; after `within` seconds it is killed, with all that it started."""
@@ -51,8 +45,6 @@ class WorkerProcess:
         except TimeoutError:
             self._kill()
             await self._keeper
-        os.close(self._writer)
-        os.close(self._reader)
 
     async def _keep_alive(self) -> None:
         delay = _FIRST_DELAY
@@ -68,25 +60,12 @@ class WorkerProcess:
             delay = min(delay * 2, _LONGEST_DELAY)
 
     async def _run(self) -> int:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tawny", "work", "--parent-fd", str(self._reader)),
-            env=self._environ,
-            stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=(self._reader,),
-            start_new_session=True,
-        )
+        self._child = await Child.start("work", environ=self._environ)
         if self._stopping.is_set():
-            _signal(self._process, signal.SIGTERM)
-        return await self._process.wait()
+            self._child.ask_to_stop()
+        return await self._child.ended()
 
     def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._child is not None and self._child.running:
             log.warning("the worker did not stop in time and is killed; its runs are taken over once its lease ends")
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-
-
-def _signal(process: asyncio.subprocess.Process, number: int) -> None:
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.send_signal(number)
+            self._child.kill()

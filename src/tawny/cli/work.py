@@ -10,13 +10,12 @@ from typing import Annotated
 
 import typer
 
-from tawny.cli.options import App, Concurrency, DataDir, load_settings
+from tawny.cli.options import App, Concurrency, DataDir, ParentFd, load_settings
 
 Types = Annotated[
     str | None,
     typer.Option(metavar="A,B", help="Of the app's job types, execute only runs of these.", show_default=False),
 ]
-ParentFd = Annotated[int | None, typer.Option(hidden=True)]
 
 
 def work(
