@@ -2,7 +2,7 @@
 
 Run it:  uvicorn --factory examples.mounted:make_web
 And:     tawny work --app examples.mounted:app
-Try it:  curl http://127.0.0.1:8000/jobs-api/openapi.json
+Try it:  curl -sS http://127.0.0.1:8000/jobs-api/openapi.json
 
 Needs `TAWNY_DATABASE_URL`, a database that `tawny migrate` has prepared, and `TAWNY_SECRET`. Look at the lifespan: a
 mounted application's own one is entered by nobody, so `opened(api)` stands in yours, beside whatever else you open.

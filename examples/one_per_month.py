@@ -2,7 +2,7 @@
 
 Run it:  tawny serve --app examples.one_per_month:app
 Try it:  trigger close_month '{"month": "2026-01"}'; trigger close_month '{"month": "2026-02"}'
-And:     trigger close_month '{"month": "2026-02"}'; watch
+And:     trigger close_month '{"month": "2026-02"}'
 
 Look at the third trigger, which the API answers with 409 and the id of the run that is active for that month. Without
 `unique_by` already the second one would have met it: then one run for each job type and project may be active.

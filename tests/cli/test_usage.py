@@ -85,6 +85,15 @@ def test_a_worker_for_unknown_job_types_does_not_start(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("named", ["setting", "option"])
+def test_the_app_is_the_one_that_is_named(tmp_path: Path, named: str) -> None:
+    (tmp_path / "shop.py").write_text("from tawny import Run, Tawny\napp = Tawny()\n@app.job('ship')\ndef ship(run: Run): ...\n")
+    options = ["--app", "shop:app"] if named == "option" else []
+    refused = tawny(tmp_path, "work", "--types", "nothing", *options, TAWNY_APP="gone:app" if options else "shop:app")
+    assert refused.returncode == 2
+    assert refused.stderr == "tawny: Invalid value for --types: there is no job type 'nothing'; the app has: ship.\n"
+
+
 def test_an_unknown_setting_stops_every_command(tmp_path: Path) -> None:
     refused = tawny(tmp_path, "check", TAWNY_LEAS="15s")
     assert refused.returncode == 2

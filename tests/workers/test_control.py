@@ -254,7 +254,7 @@ async def test_a_worker_goes_on_after_the_server_has_cut_all_its_connections(flo
         await run.checkpoint({"next": 2})
         return {"attempt": run.attempt}
 
-    async with floor.working():
+    async with floor.working(lease=60.0):
         run_id = await floor.trigger("through")
         await started.wait()
         await floor.conn.execute(
