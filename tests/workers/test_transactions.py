@@ -161,8 +161,7 @@ async def test_a_killed_connection_is_an_error_of_its_handler_only(floor) -> Non
     async def unlucky(run: Run) -> None:
         async with run.transaction() as tx:
             if run.attempt == 1:
-                pid = await tx.fetchval("select pg_backend_pid()")
-                await floor.conn.execute("select pg_terminate_backend($1)", pid)
+                await tx.execute("select pg_terminate_backend(pg_backend_pid())")
             await tx.execute("insert into months (month) values ('again')")
 
     async with floor.working():
