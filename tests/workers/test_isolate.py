@@ -15,7 +15,13 @@ from tests.waiting import until
 from tests.workers import isolated_author
 
 from tawny import runs
+from tawny.db.ids import uuid7
+from tawny.runs import Claimed
 from tawny.workers import conversation
+from tawny.workers.attempt import Attempt
+from tawny.workers.child import Child
+from tawny.workers.isolate import Isolation
+from tawny.workers.lease import Lease, now
 
 HERE = "tests.workers.isolated_author"
 ADDRESS = f"{HERE}:app"
@@ -224,6 +230,26 @@ async def test_a_process_whose_worker_lost_the_lease_is_killed_and_its_run_goes_
     assert (row["status"], row["crashes"]) == ("completed", 0)
     assert json.loads(row["result"])["attempt"] >= 2
     assert "released" in await floor.facts(run_id), "also where a reaper was faster, and its charge is forgiven"
+
+
+async def test_a_renewal_that_comes_after_the_kill_charges_no_crash(floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = Lease(uuid7(), 60.0, now())
+    attempt = Attempt(Claimed(uuid7(), 1, "deaf", None, None, None, None, None, None), lease, save=lambda _: None)
+    kill = Child.kill
+
+    def kill_and_renew(child: Child) -> None:
+        kill(child)
+        lease.renewed(now())
+
+    monkeypatch.setattr(Child, "kill", kill_and_renew)
+    running = asyncio.create_task(asyncio.to_thread(Isolation(ADDRESS, floor.url).run, floor.app.jobs["deaf"], attempt))
+
+    async def began() -> object:
+        return attempt.entered_at
+
+    await until(began, "the beginning of its handler")
+    lease.end()
+    assert await running is None
 
 
 async def test_a_stopping_worker_waits_for_its_processes(floor, tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ class Attempt:
 
     It is the port through which a `Run` talks to its worker. Each attribute is written by one thread only and holds one object,
     so that no lock is needed: the handler reports to `progress` and the control thread reads it; the control thread writes
-    `cancel_requested`, `timed_out` and `taken_away` and the handler looks at them.
+    `cancel_requested` and `timed_out` and the handler looks at them. `taken_away` is set by whoever notices, and never unset: a
+    renewal that comes late may prolong the lease once more, but who was told that it is lost has acted on that.
     """
 
     __slots__ = (
@@ -89,8 +90,10 @@ class Attempt:
 
     @property
     def lost(self) -> bool:
-        """Whether this attempt may not act any more."""
-        return self.taken_away or now() >= self._lease.deadline
+        """Whether this attempt may not act any more. Once true, it stays true."""
+        if now() >= self._lease.deadline:
+            self.taken_away = True
+        return self.taken_away
 
     @property
     def deadline(self) -> float:
@@ -111,7 +114,7 @@ class Attempt:
     # The port
 
     def check_lease(self) -> None:
-        if self.taken_away or now() >= self._lease.deadline:
+        if self.lost:
             raise LeaseLost("This attempt may not act any more: its worker lost the lease on the run.")
 
     def told_of_timeout(self) -> None:
