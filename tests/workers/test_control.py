@@ -14,9 +14,11 @@ from tests.waiting import until
 
 from tawny import LeaseLost, Run, runs
 from tawny.db import pool as db_pool
+from tawny.db.ids import uuid7
+from tawny.runs import Claimed, Crash
 from tawny.runs.statements import queries
 from tawny.workers import control, take, writer
-from tawny.workers.lease import now
+from tawny.workers.lease import Lease, now
 
 
 async def _worker_ids(floor) -> list:
@@ -368,3 +370,37 @@ async def test_a_cancel_that_meets_a_wake_up_still_ends_the_loop(floor, turns: i
     ended = sleeping.cancelled()
     sleeping.cancel()
     assert ended
+
+
+def _in_hands(floor, run_id, attempt: int) -> Claimed:
+    return Claimed(run_id, attempt, "export", floor.team_id, None, None, None, None, None)
+
+
+@pytest.mark.parametrize("end", ["its finish was stored", "it lost its lease"])
+async def test_an_attempt_that_is_through_takes_no_later_attempt_of_its_run_along(floor, end: str) -> None:
+    """A run that crashed, or was taken back, is due at once: the same worker may hold it again before it hears of the end."""
+
+    @floor.app.job("export")
+    async def export(run: Run) -> None: ...
+
+    control_loop = control.Control(
+        floor.url,
+        jobs=floor.app.jobs,
+        concurrency=5,
+        lease=60.0,
+        listen=False,
+        isolating=False,
+        start=list,
+        save=list,
+        stuck=list,
+    )
+    run_id, lease, begun = uuid7(), Lease(uuid7(), 60.0, now()), []
+    control_loop._start = begun.extend
+    control_loop._begin(lease, [_in_hands(floor, run_id, 1)])
+    control_loop._begin(lease, [_in_hands(floor, run_id, 2)])
+    first, second = begun
+    if end == "it lost its lease":
+        control_loop.ended([(first, None)])
+    else:
+        control_loop._stored([(first, Crash(run_id, 1, "it crashed"))])
+    assert control_loop._held == {run_id: second}

@@ -25,6 +25,7 @@ from tawny.workers.backoff import Backoff
 from tawny.workers.handlers import Ended
 from tawny.workers.lease import Lease, now
 from tawny.workers.stopping import Reason, Stopping
+from tawny.workers.stuck import Stuck
 from tawny.workers.take import Take
 from tawny.workers.writer import Ending, Writer
 
@@ -66,9 +67,8 @@ class Control:
         self._lease: Lease | None = None
         self._held: dict[UUID, Attempt] = {}
         self._active: set[Attempt] = set()
-        self._stuck: dict[Attempt, Reason] = {}
+        self.stuck = Stuck()
         self._to_release: list[Held] = []
-        self._to_tell: list[tuple[Held, Reason]] = []
         self._next_beat = 0.0
         self._pulse = 0.0
         self._next_claim = 0.0
@@ -77,7 +77,6 @@ class Control:
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._told = asyncio.Event()
         self._backoff = Backoff()
 
     # What others tell this loop
@@ -96,7 +95,7 @@ class Control:
 
     def _through(self, attempt: Attempt) -> None:
         self._active.discard(attempt)
-        self._stuck.pop(attempt, None)
+        self.stuck.discard(attempt)
         self._stopping.forget(attempt)
 
     def _deliver(self, endings: list[Ending]) -> None:
@@ -108,7 +107,7 @@ class Control:
         self._claim_on()
 
     def _look_whether_quiet(self) -> None:
-        if len(self._active) == len(self._stuck):
+        if len(self._active) == len(self.stuck):
             self._quiet.set()
 
     def stop_claiming(self) -> None:
@@ -119,23 +118,15 @@ class Control:
         await self._quiet.wait()
 
     def _overdue(self, attempt: Attempt, reason: Reason) -> None:
-        """It was told to stop and did not. Only the end of this process ends its handler."""
-        log.error("a handler does not stop", run_id=str(attempt.run_id), job_type=attempt.claimed.job_type, told=reason)
-        self._stuck[attempt] = reason
-        self._to_tell.append((attempt.held, reason))
-        self._told.clear()
+        self.stuck.add(attempt, reason)
         self.stop_claiming()
         self._look_whether_quiet()
         self._wake.set()
         self._call_stuck()
 
-    async def told(self) -> None:
-        """Return once the facts about handlers that do not stop are stored."""
-        await self._told.wait()
-
     def end_stuck(self, how: Callable[[Attempt], Finish]) -> None:
         """End, in this way, the attempts that timed out and do not stop. What they do from here on is refused."""
-        timed_out = [attempt for attempt, reason in self._stuck.items() if reason == "timeout" and not attempt.lost]
+        timed_out = self.stuck.timed_out()
         for attempt in timed_out:
             attempt.finishing = attempt.taken_away = True
         if timed_out:
@@ -152,7 +143,7 @@ class Control:
 
     def _stored(self, endings: list[Ending]) -> None:
         for attempt, _ in endings:
-            self._held.pop(attempt.run_id, None)
+            self._let_go(attempt)
         if any(isinstance(how, Crash) or self._take.is_limited(attempt.claimed.job_type) for attempt, how in endings):
             # A run that crashed is due at once, and places are free for runs that may have been due for long. A claim that is
             # under way has not seen them.
@@ -206,8 +197,7 @@ class Control:
         """Do what is due. False once the lease is over."""
         if now() >= self._next_beat:
             await self._renew(conn, lease)
-        if self._to_tell:
-            await self._tell_overdue(conn)
+        await self.stuck.tell(conn)
         if self._to_release:
             await self._release(conn)
         if self._may_claim() and not lease.over:
@@ -235,8 +225,13 @@ class Control:
 
     def _give_up(self, attempt: Attempt) -> None:
         """The handler of a lost attempt has stopped: nobody acts for it any more, so its run can be given back."""
-        self._held.pop(attempt.run_id, None)
+        self._let_go(attempt)
         self._to_release.append(attempt.held)
+
+    def _let_go(self, attempt: Attempt) -> None:
+        """Hold it no longer. A later attempt of the same run may be in these hands by now, and stays there."""
+        if self._held.get(attempt.run_id) is attempt:
+            del self._held[attempt.run_id]
 
     # Renew
 
@@ -273,13 +268,6 @@ class Control:
         batch = self._to_release[:]
         await runs.release(conn, batch)
         del self._to_release[: len(batch)]
-
-    async def _tell_overdue(self, conn: asyncpg.Connection) -> None:
-        batch = self._to_tell[:]
-        await runs.mark_overdue(conn, batch)
-        del self._to_tell[: len(batch)]
-        if not self._to_tell:
-            self._told.set()
 
     # Claim
 

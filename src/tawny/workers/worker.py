@@ -211,7 +211,7 @@ class _ControlThread:
 
     async def _restart(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._control.told(), _LAST_WRITES)
+            await asyncio.wait_for(self._control.stuck.told(), _LAST_WRITES)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._control.quiet(), self._worker._drain)
         self._control.end_stuck(self._timed_out)
