@@ -49,6 +49,7 @@ def pipe() -> Iterator[Pipe]:
         ([b"one\ntwo\n"], ["one", "two"]),
         ([b"on", b"e\ntw", b"o\nthree"], ["one", "two"]),
         ([b"windows\r\n\n  \nend\n"], ["windows", "end"]),
+        ([b"def f():\n    return 1\n"], ["def f():", "    return 1"]),
         ([b"\xe2\x82", b"\xac\n\xff\x00\n"], ["€", "\ufffd\ufffd"]),
     ],
 )

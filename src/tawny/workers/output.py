@@ -53,6 +53,6 @@ class Output:
         return None
 
     def _add(self, line: bytes) -> None:
-        text = line.decode(errors="replace").strip()
+        text = line.decode(errors="replace").rstrip()  # a traceback is read by its indentation
         if text:
             self._logs.add(self._level, clean_text(text), self._fields)
