@@ -16,6 +16,8 @@ from tests.commands import tawny
 from tawny.access import Authenticator, load_or_make_secret
 from tawny.db.pool import Connection, Pool
 
+pytestmark = pytest.mark.walk
+
 Admin = Callable[..., dict[str, str]]
 
 SYSTEM_JOB = """

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.commands import tawny
 
 from tawny.config import Settings
+
+pytestmark = pytest.mark.walk
 
 
 def test_before_the_first_start_all_is_well_and_nothing_is_made(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(say: Any, arguments: tuple[
     assert err.count("\n") == 1
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -77,6 +78,7 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_1(tmp_path: Path, arg
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.walk
 def test_a_worker_for_unknown_job_types_does_not_start(tmp_path: Path) -> None:
     refused = tawny(tmp_path, "work", "--types", "code_census,sweep")
     assert (refused.returncode, refused.stdout) == (2, "")
@@ -85,6 +87,7 @@ def test_a_worker_for_unknown_job_types_does_not_start(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("named", ["setting", "option"])
 def test_the_app_is_the_one_that_is_named(tmp_path: Path, named: str) -> None:
     (tmp_path / "shop.py").write_text("from tawny import Run, Tawny\napp = Tawny()\n@app.job('ship')\ndef ship(run: Run): ...\n")
@@ -94,12 +97,14 @@ def test_the_app_is_the_one_that_is_named(tmp_path: Path, named: str) -> None:
     assert refused.stderr == "tawny: Invalid value for --types: there is no job type 'nothing'; the app has: ship.\n"
 
 
+@pytest.mark.walk
 def test_an_unknown_setting_stops_every_command(tmp_path: Path) -> None:
     refused = tawny(tmp_path, "check", TAWNY_LEAS="15s")
     assert refused.returncode == 2
     assert refused.stderr == "tawny: The environment sets TAWNY_LEAS, which Tawny does not know; did you mean TAWNY_LEASE?\n"
 
 
+@pytest.mark.walk
 def test_a_database_that_is_away_is_one_sentence(tmp_path: Path) -> None:
     refused = tawny(tmp_path, "migrate", TAWNY_DATABASE_URL="postgresql://u:hunter2@127.0.0.1:1/db")
     assert refused.returncode == 1
@@ -108,6 +113,7 @@ def test_a_database_that_is_away_is_one_sentence(tmp_path: Path) -> None:
     assert "hunter2" not in refused.stderr
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("command", ["work", "migrate"])
 def test_a_database_that_does_not_exist_is_one_sentence(tmp_path: Path, scratch_url: str, command: str) -> None:
     refused = tawny(tmp_path, command, TAWNY_DATABASE_URL=scratch_url.replace("tawny_scratch", "tawny_missing"))

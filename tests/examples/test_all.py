@@ -48,6 +48,7 @@ def test_each_has_a_test() -> None:
     assert [example.name for example in files if not (Path(__file__).parent / f"test_{example.name}").exists()] == []
 
 
+@pytest.mark.walk
 def test_they_pass_mypy_strict_without_our_settings(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path}", str(EXAMPLES)]
     told = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)

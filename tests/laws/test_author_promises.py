@@ -6,9 +6,7 @@ promises are looked at here.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,22 +202,14 @@ PROMISES = {
 
 
 def collected(files: set[str]) -> Iterator[str]:
-    """The tests that pytest finds in these files, with and without the values of their parameters."""
-    told = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", *sorted(files)],
-        cwd=TESTS,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    for line in told.splitlines():
-        test = line.removeprefix("tests/")
-        yield from (test, test.partition("[")[0])
+    """The tests that stand in these files."""
+    for file in files:
+        for name in re.findall(r"^(?:async )?def (test_\w+)", (TESTS / file).read_text(), re.MULTILINE):
+            yield f"{file}::{name}"
 
 
 def test_each_promise_names_tests_that_exist() -> None:
-    named = {test for tests in PROMISES.values() for test in tests}
+    named = {test.partition("[")[0] for tests in PROMISES.values() for test in tests}
     assert named - set(collected({test.partition("::")[0] for test in named})) == set()
 
 

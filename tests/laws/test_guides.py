@@ -96,6 +96,7 @@ def test_a_changed_excerpt_is_seen() -> None:
     assert not is_excerpt_of("def f(x) -> None:\n", whole)
 
 
+@pytest.mark.walk
 @every_guide
 def test_what_a_reader_saves_works(guide: Path, tmp_path: Path) -> None:
     files = list(saved(guide))

@@ -23,6 +23,8 @@ from tawny.workers.child import Child
 from tawny.workers.isolate import Isolation
 from tawny.workers.lease import Lease, now
 
+pytestmark = pytest.mark.walk
+
 HERE = "tests.workers.isolated_author"
 ADDRESS = f"{HERE}:app"
 
