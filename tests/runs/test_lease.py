@@ -83,6 +83,18 @@ async def test_a_crash_charged_to_a_living_worker_is_forgiven_once(house, reap) 
     assert await house.facts(claimed.id) == ["triggered", "started", "lost", "released"]
 
 
+async def test_a_run_that_freezes_whatever_worker_it_is_on_is_forgiven_once_only(house, reap) -> None:
+    run_id = await house.trigger()
+    for attempt in (1, 2, 3):
+        worker_id = await house.enlist()
+        await house.claim(worker_id)
+        await house.die(worker_id)
+        await reap()
+        await runs.release(house.conn, [(run_id, attempt)])
+    assert (await house.row(run_id))["crashes"] == 2
+    assert (await house.facts(run_id)).count("released") == 1
+
+
 async def test_a_release_by_an_old_attempt_changes_nothing_of_the_new_one(house, reap) -> None:
     old, claimed = await house.running()
     await house.die(old)

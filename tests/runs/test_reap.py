@@ -69,6 +69,25 @@ async def test_a_checkpoint_sets_the_crashes_back(house, reap) -> None:
     assert (await house.row(run_id))["crashes"] == 0
 
 
+async def test_a_run_that_a_dead_worker_s_transaction_still_locks_holds_up_no_other(house, pool: Pool) -> None:
+    locked = await house.trigger()
+    free = await house.trigger(project_id=await house.new_project())
+    worker_id = await house.enlist()
+    assert len(await house.claim(worker_id)) == 2
+
+    async def reap() -> dict:
+        async with pool.transaction() as tx:
+            return await runs.reap(tx, lease=0)
+
+    async with house.conn.transaction():
+        await runs.fence(house.conn, (locked, 1), None)
+        async with pool.acquire() as other:
+            await other.execute("update workers set leased_until = now() - interval '1 second'")
+        assert await reap() == {free: "pending"}
+    assert await reap() == {locked: "pending"}
+    assert await house.conn.fetchval("select count(*) from workers") == 0
+
+
 async def test_two_reapers_at_once_take_each_run_back_once(house, pool: Pool) -> None:
     for _ in range(20):
         await house.trigger(project_id=await house.new_project())

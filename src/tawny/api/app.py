@@ -30,6 +30,8 @@ from tawny.runs import Waker
 from tawny.workers.reap import reap_forever
 
 POOL_SIZE: Final = 10
+PATIENCE: Final = 2.0
+"""Seconds that a request waits for a connection, and as many for a new one to open, before it is told to come back."""
 
 
 def create_app(app: App, *, settings: Settings, url: str, secret: bytes) -> FastAPI:
@@ -95,7 +97,7 @@ def _document_of(api: FastAPI, root: str) -> bytes:
 @asynccontextmanager
 async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> AsyncIterator[State]:
     async with AsyncExitStack() as opened:
-        pool = await open_pool(url, size=POOL_SIZE, application="tawny-api")
+        pool = await open_pool(url, size=POOL_SIZE, application="tawny-api", patience=PATIENCE)
         opened.push_async_callback(pool.close)
         # A pool of its own: reaping must not wait behind requests.
         reaper = await open_pool(url, size=1, application="tawny-reaper")

@@ -5,20 +5,12 @@ from __future__ import annotations
 import json
 from typing import Final
 
-import asyncpg
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from tawny.api.answers import CLOSE, Answer, Header
-from tawny.db.pool import UNREACHABLE
+from tawny.db.pool import BUSY, UNREACHABLE
 from tawny.errors import InvalidRequest, MethodNotAllowed, NotFound, RequestError, Unavailable
-
-# The database is there, and said that it cannot do this just now: locks, deadlocks, no space, no memory, no connection.
-_BUSY: Final = (
-    asyncpg.LockNotAvailableError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.InsufficientResourcesError,
-)
 
 # What makes no sense to go on after: the rest of the request may still be on its way.
 _CLOSING: Final = frozenset({408, 413, 414, 431})
@@ -49,7 +41,7 @@ def _as_request_error(error: Exception, document: str) -> RequestError | None:
         return _of_framework(error, document)
     if isinstance(error, RequestValidationError):
         return InvalidRequest(f"The request does not have the shape that this operation takes; see {document}.")
-    if isinstance(error, (*UNREACHABLE, *_BUSY)):
+    if isinstance(error, (*UNREACHABLE, *BUSY)):
         return Unavailable("The database cannot do this just now; try again in a moment.")
     return None
 

@@ -10,7 +10,7 @@ import asyncpg
 
 from tawny.config import Settings
 from tawny.db import embedded
-from tawny.db.pool import UNREACHABLE, connect
+from tawny.db.pool import UNREACHABLE, connect_when_ready
 from tawny.errors import StartError
 
 _NO_CONNECTION: tuple[type[BaseException], ...] = (
@@ -68,7 +68,7 @@ def explained() -> Iterator[None]:
 async def connection(url: str, *, timeout: float | None = 5.0) -> AsyncIterator[asyncpg.Connection]:
     """One connection for a command. StartError with a sentence when there is none to be had."""
     with explained():
-        conn = await connect(url, timeout=timeout)
+        conn = await connect_when_ready(url, timeout=timeout)
         try:
             yield conn
         finally:

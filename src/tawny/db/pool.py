@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, Literal
 
 import asyncpg
@@ -24,8 +25,17 @@ UNREACHABLE: tuple[type[Exception], ...] = (
     asyncpg.exceptions.OperatorInterventionError,
 )
 
-CALL_TIMEOUT = 5.0
+# What a statement raises when the database is there and cannot do this just now: locks, deadlocks, no space, no memory.
+BUSY: tuple[type[Exception], ...] = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+)
+
+CALL_TIMEOUT = 4.5
 """Seconds any one statement may take before the connection is given up: also how a half-open network is noticed."""
+
+_LOOK_AGAIN = 0.2
 
 _SETTINGS: dict[str, str] = {
     "timezone": "UTC",
@@ -47,6 +57,18 @@ async def connect(url: str, *, timeout: float | None = CALL_TIMEOUT, application
     return await asyncpg.connect(url, timeout=CALL_TIMEOUT, command_timeout=timeout, server_settings=settings)
 
 
+async def connect_when_ready(url: str, *, timeout: float | None = CALL_TIMEOUT, patience: float = 30.0) -> asyncpg.Connection:
+    """Open one connection; a server that is just starting, stopping or recovering gets `patience` seconds for that."""
+    deadline = monotonic() + patience
+    while True:
+        try:
+            return await connect(url, timeout=timeout)
+        except asyncpg.CannotConnectNowError:
+            if monotonic() > deadline:
+                raise
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
 class Pool:
     """A pool that serves whoever waits longest.
 
@@ -54,18 +76,28 @@ class Pool:
     connections; so requests queue here, in order, before it.
     """
 
-    def __init__(self, pool: asyncpg.Pool, size: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, size: int, patience: float) -> None:
         self._pool = pool
         self._turn = asyncio.Semaphore(size)
+        self._patience = patience
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        async with self._turn:
-            conn = await self._pool.acquire(timeout=CALL_TIMEOUT)
+        """A connection for the length of the block. TimeoutError when it is not this caller's turn in time."""
+        async with asyncio.timeout(self._patience):
+            await self._turn.acquire()
+        try:
+            conn = await self._pool.acquire(timeout=self._patience)
             try:
                 yield conn
+            except TimeoutError:
+                # The network may be dead: to cancel the statement in good order would take as long once more.
+                conn.terminate()
+                raise
             finally:
                 await self._pool.release(conn)
+        finally:
+            self._turn.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -95,11 +127,14 @@ class Pool:
         self._pool.terminate()
 
 
-async def open_pool(url: str, *, size: int = 10, application: str = "tawny") -> Pool:
-    """Open a pool of at most `size` connections to the database at `url`."""
+async def open_pool(url: str, *, size: int = 10, application: str = "tawny", patience: float = CALL_TIMEOUT) -> Pool:
+    """Open a pool of at most `size` connections to the database at `url`, which has to answer now.
+
+    `patience`: seconds that a caller waits for its turn, and as many again for a new connection, before it is told to go.
+    """
     pool = await asyncpg.create_pool(
         url,
-        min_size=1,
+        min_size=0,  # it would try to keep one while the database is away, and log each failure with its traceback
         max_size=size,
         reset=_leave_as_is,
         max_inactive_connection_lifetime=0,
@@ -107,7 +142,9 @@ async def open_pool(url: str, *, size: int = 10, application: str = "tawny") -> 
         command_timeout=CALL_TIMEOUT,
         server_settings=dict(_SETTINGS, application_name=application),
     )
-    return Pool(pool, size)
+    opened = Pool(pool, size, patience)
+    async with opened.acquire():
+        return opened
 
 
 async def _leave_as_is(_conn: Any) -> None:

@@ -486,13 +486,18 @@ select id from released;
 -- name: forgive(run_ids, attempts)!
 -- scope: system (guarded by the attempt that only the run's own worker held)
 -- Takes back the crash that a reaper charged to an attempt whose worker turns out to be alive: it had only lost its lease.
--- The fact is a late `released` of the same attempt, and makes this safe to repeat.
+-- The fact is a late `released` of the same attempt, and makes this safe to repeat. Once per run: one that freezes whatever
+-- worker it is on would be forgiven, and begun anew, for ever.
 with forgiven as (
     update job_runs as r set crashes = r.crashes - 1, last_seq = r.last_seq + 1
     from unnest(:run_ids::uuid[], :attempts::integer[]) as h (id, attempt)
     where r.id = h.id and r.outcome is null and r.crashes > 0
         and exists (select from run_events as e where e.run_id = h.id and e.attempt = h.attempt and e.kind = 'lost')
-        and not exists (select from run_events as e where e.run_id = h.id and e.attempt = h.attempt and e.kind = 'released')
+        and not exists (
+            select from run_events as l
+            join run_events as e on e.run_id = l.run_id and e.attempt = l.attempt and e.kind = 'released'
+            where l.run_id = h.id and l.kind = 'lost'
+        )
     returning r.id, r.last_seq, r.team_id, h.attempt
 )
 insert into run_events (run_id, seq, team_id, kind, attempt)
@@ -518,7 +523,7 @@ select r.id, r.attempt
 from job_runs as r
 where r.outcome is null and r.status = 'running' and r.worker_id = any(:worker_ids::uuid[])
 order by r.id
-for update;
+for update skip locked;
 
 -- name: take_back(run_ids, attempts, reasons, crash_limit)
 -- scope: system (whose attempt was lost is no matter of teams)
@@ -589,7 +594,11 @@ select id, last_seq, team_id, 'overdue', attempt, worker_id, jsonb_build_object(
 
 -- name: bury(worker_ids)!
 -- scope: system (every process may take back the runs of a dead worker)
-delete from workers where id = any(:worker_ids::uuid[]);
+-- Not one whose run is locked by a transaction that its death has left open: that run is taken back once the database ends it.
+delete from workers as w
+where w.id = any(:worker_ids::uuid[]) and not exists (
+    select from job_runs as r where r.outcome is null and r.status = 'running' and r.worker_id = w.id
+);
 
 -- name: orphans()
 -- scope: system (every process may take back the runs of a dead worker)

@@ -8,10 +8,11 @@ _FIRST, _LONGEST = 0.1, 10.0
 
 
 class Backoff:
-    """Full jitter: up to a ceiling that doubles from 0.1 to 10 seconds, so that a herd does not come back at once."""
+    """Full jitter: up to a ceiling that doubles from 0.1 to at most 10 seconds, so that a herd does not come back at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = _LONGEST) -> None:
         self._ceiling = _FIRST
+        self._longest = min(longest, _LONGEST)
 
     def reset(self) -> None:
         self._ceiling = _FIRST
@@ -19,5 +20,5 @@ class Backoff:
     def next(self) -> float:
         """Seconds to wait now."""
         delay = random.uniform(0, self._ceiling)  # noqa: S311 (not a secret)
-        self._ceiling = min(self._ceiling * 2, _LONGEST)
+        self._ceiling = min(self._ceiling * 2, self._longest)
         return delay

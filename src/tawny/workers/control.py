@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from tawny import __version__, runs
-from tawny.db.pool import UNREACHABLE, connect
+from tawny.db.pool import BUSY, UNREACHABLE, connect
 from tawny.jobs import Job
 from tawny.runs import Claimed, Crash, Finish, Held, Renewed
 from tawny.runs.wake import CHANNEL, NEW_RUN
@@ -61,7 +61,7 @@ class Control:
         self._save = save
         self._call_stuck = stuck
         self._stopping = Stopping(jobs, self._overdue, isolating=isolating)
-        self.writer = Writer(url, self._stored)
+        self.writer = Writer(url, self._stored, lease=lease)
 
         self._beat = min(1.0, lease / 5)
         self._lease: Lease | None = None
@@ -77,7 +77,8 @@ class Control:
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._backoff = Backoff()
+        # Reapers wait one lease for workers to come back once the database has.
+        self._backoff = Backoff(longest=lease / 4)
 
     # What others tell this loop
 
@@ -165,6 +166,8 @@ class Control:
                 await self._serve_on(await connect(self._url, application="tawny-worker"))
             except UNREACHABLE as error:
                 log.warning("the database is away; trying again", error=type(error).__name__)
+            except BUSY as error:
+                log.warning("the database cannot do this just now; trying again", error=type(error).__name__)
             except Exception:  # this loop must not end, whatever a driver raises on a dying connection
                 log.exception("the database refused a statement of the control loop; trying again")
             await asyncio.sleep(self._backoff.next())

@@ -47,7 +47,7 @@ class Transactions:
     async def _connected(self) -> Pool:
         async with self._opening:
             if self._pool is None:
-                self._pool = await open_pool(self._url, size=self._connections, application="tawny-handlers")
+                self._pool = await open_pool(self._url, size=self._connections, application="tawny-handlers", patience=LONGEST)
             return self._pool
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 
 from tawny import runs
-from tawny.db.pool import UNREACHABLE, connect
+from tawny.db.pool import BUSY, UNREACHABLE, connect
 from tawny.errors import LeaseLost
 from tawny.runs import Crash, Finish
 from tawny.workers.attempt import Attempt, Checkpoint
@@ -30,7 +30,7 @@ Ending = tuple[Attempt, Finish | Crash]
 class Writer:
     """Stores what it is given, and keeps it until the database has said what became of it."""
 
-    def __init__(self, url: str, ended: Callable[[list[Ending]], None]) -> None:
+    def __init__(self, url: str, ended: Callable[[list[Ending]], None], *, lease: float) -> None:
         self._url = url
         self._ended = ended
         self._endings: list[Ending] = []
@@ -39,7 +39,7 @@ class Writer:
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._backoff = Backoff()
+        self._backoff = Backoff(longest=lease / 4)
 
     def end(self, endings: list[Ending]) -> None:
         """End these attempts, once what they logged is stored."""
@@ -68,7 +68,7 @@ class Writer:
         while True:
             try:
                 await self._write_on(await connect(self._url, application="tawny-writer"))
-            except UNREACHABLE as error:
+            except (*UNREACHABLE, *BUSY) as error:
                 log.warning("cannot write; what is to be stored is kept", error=type(error).__name__)
             except Exception:  # this loop must not end, whatever a driver raises on a dying connection
                 log.exception("a write failed; it is tried again")

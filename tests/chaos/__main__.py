@@ -1,0 +1,83 @@
+"""`scripts/chaos`: break Tawny on purpose, and judge what became of the runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import uvloop
+from tests.chaos.plan import Scenario
+from tests.chaos.report import line_of, say_outcome
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.stage import Outcome, perform
+
+
+def main() -> int:
+    options = _options()
+    scenarios = [SCENARIOS[name] for name in options.scenario]
+    share = 1.0 if options.seconds is None else options.seconds / sum(scenario.seconds for scenario in scenarios)
+    _say(f"seed {options.seed}: {', '.join(options.scenario)}")
+    outcomes = [_perform(scenario, options, scenario.seconds * share) for scenario in scenarios if _can(scenario)]
+    if options.json:
+        print(json.dumps(line_of(options.seed, outcomes)))
+    broken = [outcome.scenario.name for outcome in outcomes if outcome.broken]
+    _say(f"seed {options.seed}: {'broken promises in ' + ', '.join(broken) if broken else 'every promise was kept'}")
+    return 1 if broken else 0
+
+
+def _can(scenario: Scenario) -> bool:
+    if scenario.disk and os.geteuid() != 0:
+        _say(f"{scenario.name} is left out: only root can mount the small disk that it fills")
+        return False
+    return True
+
+
+def _perform(scenario: Scenario, options: argparse.Namespace, seconds: float) -> Outcome:
+    _say(f"{scenario.name}: {scenario.title} ({seconds:.0f} s)")
+    folder = Path(tempfile.mkdtemp(prefix=f"tawny-chaos-{scenario.name}-"))
+    try:
+        outcome = uvloop.run(perform(scenario, options.seed, seconds, folder))
+    finally:
+        if options.keep:
+            _say(f"  everything it left is in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    say_outcome(outcome, _say)
+    return outcome
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
+    parser.add_argument(
+        "--seed", type=int, default=None, help="the same seed breaks the same things at the same times; drawn unless given"
+    )
+    parser.add_argument("--scenario", type=_names, default=list(SCENARIOS), help="such as C1,C3; all of them unless given")
+    parser.add_argument("--seconds", type=float, help="how long faults go on in all scenarios together, instead of the full time")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON with every figure")
+    parser.add_argument("--keep", action="store_true", help="keep ledgers and logs, and say where they are")
+    options = parser.parse_args()
+    if options.seed is None:
+        options.seed = secrets.randbelow(1_000_000)
+    return options
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    unknown = [name for name in names if name not in SCENARIOS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"there is no scenario {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
+    return names
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,267 @@
+"""The judge: which promises were broken, by what is in the evidence alone. Pure; each invariant is one function.
+
+The names are those of the guide: I1 nothing lost, I2 one end, I3 one active run, I4 no zombie, I5 effects once, I6 no phantom,
+I9 charged as crashed, I10 quiet logs, I11 no secret, I12 nothing grows, I13 enough happened. (I7 ticks and I8 mails come with
+schedules and notifications.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+
+from tests.chaos.evidence import Evidence, Row
+from tests.chaos.ledger import Fact
+
+TERMINAL = {"completed", "failed", "cancelled"}
+
+_LEGAL = {
+    (None, "pending"),
+    ("pending", "running"),
+    ("pending", "cancelled"),
+    ("running", "pending"),
+    *(("running", end) for end in TERMINAL),
+}
+
+# What a worker says about its own attempt. Nothing of it may come once a later attempt has started.
+_SAID_BY_THE_ATTEMPT = TERMINAL | {"retrying", "lost"}
+
+_ROOM = 0.10
+_SLACK_MEMORY = 6 * 2**20
+_SLACK_FILES = 12
+"""A pool opens its ten connections when they are first wanted."""
+
+
+def judge(evidence: Evidence, gates: Mapping[str, float], figures: Mapping[str, float]) -> dict[str, list[str]]:
+    """Each broken invariant with what broke it; empty when all hold. `gates` are compared with `figures`."""
+    found = {name: list(check(evidence)) for name, check in INVARIANTS.items()}
+    found["I13"] = [
+        f"{name} is {figures.get(name, 0)}, not {least:g}" for name, least in gates.items() if figures.get(name, 0) < least
+    ]
+    return {name: broken for name, broken in found.items() if broken}
+
+
+def nothing_lost(evidence: Evidence) -> Iterator[str]:
+    """I1: the run of every acknowledged trigger is there, and has ended. An acknowledged cancel was kept."""
+    runs = {run["id"]: run for run in evidence.runs}
+    for fact in evidence.of("ok"):
+        run = runs.get(fact["run"])
+        if run is None:
+            yield f"run {fact['run']} was acknowledged and is not there"
+    for run in evidence.runs:
+        if run["status"] not in TERMINAL:
+            yield f"run {run['id']} is {run['status']} for ever"
+    for fact in evidence.of("cancel"):
+        if fact["run"] in runs and runs[fact["run"]]["status"] in TERMINAL - {"cancelled"}:
+            yield f"run {fact['run']} was to be cancelled and is {runs[fact['run']]['status']}"
+
+
+def one_end(evidence: Evidence) -> Iterator[str]:
+    """I2: a run ends once, takes only legal steps, and nothing is said for an attempt that is over."""
+    for run, changes in _by_run(evidence.audit).items():
+        yield from (f"run {run} went from {c['old']} to {c['new']}" for c in changes if not c["stale"] and not _legal(c))
+        yield from (f"run {run}: progress of an attempt that was over was stored" for c in changes if c["stale"])
+    for run, events in _by_run(evidence.events).items():
+        yield from _illegal_events(run, events)
+
+
+def _legal(change: Row) -> bool:
+    return (change["old"], change["new"]) in _LEGAL or change["old"] == change["new"]
+
+
+def _illegal_events(run: str, events: list[Row]) -> Iterator[str]:
+    ends = [event["kind"] for event in events if event["kind"] in TERMINAL]
+    if len(ends) > 1:
+        yield f"run {run} ended {len(ends)} times: {', '.join(ends)}"
+    if [event["seq"] for event in events] != list(range(1, len(events) + 1)):
+        yield f"run {run}: its events are not numbered 1, 2, 3 …"
+    started = 0
+    for event in events:
+        if event["kind"] == "started":
+            if event["attempt"] != started + 1:
+                yield f"run {run}: attempt {event['attempt']} started after attempt {started}"
+            started = event["attempt"]
+        elif event["kind"] in _SAID_BY_THE_ATTEMPT and event["attempt"] < started:
+            yield f"run {run}: {event['kind']} was stored for attempt {event['attempt']} when attempt {started} had started"
+
+
+def one_active_run(evidence: Evidence) -> Iterator[str]:
+    """I3: no slot ever held two runs."""
+    return (f"runs {pair} were active in one slot" for pair in evidence.overlaps)
+
+
+def no_zombie(evidence: Evidence) -> Iterator[str]:
+    """I4: no attempt acts once a later one has started, in its run or its slot; nor may it do anything that needs its lease."""
+    for step, later in zombie_steps(evidence):
+        yield f"run {step['run']}: attempt {step['attempt']} acted {step['at'] - later['at']:.3f} s after a later one started"
+    for fact in evidence.of("accepted"):
+        yield f"run {fact['run']}: attempt {fact['attempt']} had lost its lease and {fact['call']} was accepted"
+
+
+def zombie_steps(evidence: Evidence) -> Iterator[tuple[Fact, Fact]]:
+    """Steps of attempts that were over, each with the first start that came before it and should have been the end of it.
+
+    Left out is what nothing can prevent: a process that was stopped between the look at its lease and the act.
+    """
+    slot_of = {run["id"]: run["slot"] for run in evidence.runs if run["job_type"] != "blink"}
+    order = {run["id"]: place for place, run in enumerate(evidence.runs)}
+    stops = _times(evidence.of("stop"))
+    starts: dict[str, list[Fact]] = defaultdict(list)
+    for fact in evidence.of("start", "step"):
+        if fact["run"] not in slot_of:
+            continue
+        known, mine = starts[slot_of[fact["run"]]], (order[fact["run"]], fact["attempt"])
+        if fact["what"] == "start":
+            known.append(fact)
+            continue
+        later = [start for start in known if (order[start["run"]], start["attempt"]) > mine]
+        stopped = any(fact["checked"] <= at <= fact["at"] for at in stops.get(fact["pid"], ()))
+        if later and not stopped:
+            yield fact, later[0]
+
+
+def effects_once(evidence: Evidence) -> Iterator[str]:
+    """I5: what a handler commits with its checkpoint is committed once, and by a run that completed for certain."""
+    done = Counter(evidence.effects)
+    yield from (f"run {run} committed its effect {times} times" for run, times in done.items() if times > 1)
+    for run in evidence.runs:
+        if run["job_type"] == "book" and run["status"] == "completed" and not done[run["id"]]:
+            yield f"run {run['id']} completed without its effect"
+
+
+def no_phantom(evidence: Evidence) -> Iterator[str]:
+    """I6: every run is some call's, a call makes one run at most, and a refused one none."""
+    made: dict[str, list[str]] = defaultdict(list)
+    for run in evidence.runs:
+        made[run["call"]].append(run["id"])
+    calls = {fact["call"] for fact in evidence.of("call")}
+    answers = {fact["call"]: fact for fact in evidence.of("ok", "refused")}
+    for call, runs in made.items():
+        answer = answers.get(call)
+        if call not in calls:
+            yield f"run {runs[0]} was made for nobody"
+        elif len(runs) > 1:
+            yield f"call {call} made {len(runs)} runs"
+        elif answer and answer["what"] == "refused":
+            yield f"call {call} was refused and made run {runs[0]}"
+        elif answer and answer["run"] != runs[0]:
+            yield f"call {call} was answered with run {answer['run']} and made {runs[0]}"
+
+
+def charged_as_crashed(evidence: Evidence) -> Iterator[str]:
+    """I9: a crash is charged to an attempt whose process died under it, and to no other."""
+    dead = {fact["pid"] for fact in evidence.of("kill", "exit")}
+    clutches = {run["id"] for run in evidence.runs if run["job_type"] == "clutch"}
+    # By the harness, or by a run that let no other thread come to act.
+    disturbed = {fact["pid"] for fact in evidence.of("stop", "frozen")}
+    disturbed |= {fact["pid"] for fact in evidence.of("start") if fact["run"] in clutches}
+    for run, events in _by_run(evidence.events).items():
+        workers = {event["attempt"]: _pid(event["worker"]) for event in events if event["kind"] == "started"}
+        forgiven = {event["attempt"] for event in events if event["kind"] == "released"}
+        charged = [event["attempt"] for event in events if event["kind"] == "lost" and event["attempt"] not in forgiven]
+        ended = any(event["kind"] in TERMINAL for event in events)
+        for attempt in charged:
+            alive = workers.get(attempt) not in dead
+            # One that comes back alive has its charge taken back, unless the run has ended by then.
+            if alive and not (ended and workers.get(attempt) in disturbed) and not _own_process(evidence, run, attempt):
+                yield f"run {run}: attempt {attempt} was charged a crash, and its worker lives"
+
+
+def _own_process(evidence: Evidence, run: str, attempt: int) -> bool:
+    """Whether this attempt wrote from a process that is no worker: an isolated one, whose death costs the worker nothing."""
+    workers = {fact["pid"] for fact in evidence.of("born")}
+    return any(f["pid"] not in workers for f in evidence.of("start") if (f["run"], f["attempt"]) == (run, attempt))
+
+
+def quiet_logs(evidence: Evidence) -> Iterator[str]:
+    """I10: no deadlock, no error of ours, no process that ended by itself, no answer but those that are foreseen."""
+    for name, text in evidence.logs.items():
+        for pattern, what in _LOUD.items():
+            if times := len(re.findall(pattern, text)):
+                yield f"{times} x {what} in the log of {name}"
+    for status, times in evidence.statuses.items():
+        if status >= 500 and status not in (503, 507):
+            yield f"{times} answers {status}"
+    for fact in evidence.of("exit"):
+        if not evidence.of("poison") and not _found_no_database(evidence, fact):
+            yield f"{fact['name']} ended by itself with {fact['code']}"
+
+
+def _found_no_database(evidence: Evidence, end: Fact) -> bool:
+    """Whether it ended at its very start with exit code 1, because there was no database: to be started again, it says."""
+    born = end["at"] - end["age"]
+    away = any(down - 0.5 <= end["at"] and born <= up + 0.5 for down, up in outages(evidence))
+    return end["code"] == 1 and end["age"] < _STARTING and away
+
+
+def outages(evidence: Evidence) -> Iterator[tuple[float, float]]:
+    """Since when and until when the database was away, each time."""
+    down = None
+    for fact in evidence.of("down", "up"):
+        if fact["what"] == "down":
+            down = fact["at"]
+        elif down is not None:
+            yield down, fact["at"]
+            down = None
+
+
+_STARTING = 5.0
+
+_LOUD = {
+    r"deadlock detected": "deadlock",
+    r"Traceback \(most recent call last\)": "a traceback",
+    r"never retrieved": "a forgotten error",
+}
+
+
+def no_secret(evidence: Evidence) -> Iterator[str]:
+    """I11: what opens the door is in no log and in no row."""
+    for secret in evidence.secrets:
+        yield from (f"the key is in the log of {name}" for name, text in evidence.logs.items() if secret in text)
+        if secret in evidence.dump:
+            yield "the key is in the database"
+
+
+def nothing_grows(evidence: Evidence) -> Iterator[str]:
+    """I12: processes that lived through it use no more than they did once they were warm."""
+    for name, before in evidence.before.items():
+        after = evidence.after.get(name)
+        if after is None:
+            continue
+        if after.memory > before.memory * (1 + _ROOM) + _SLACK_MEMORY:
+            yield f"{name} grew from {before.memory >> 20} to {after.memory >> 20} MiB"
+        if after.files > before.files * (1 + _ROOM) + _SLACK_FILES:
+            yield f"{name} has {after.files} files open, and had {before.files}"
+
+
+INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
+    "I1": nothing_lost,
+    "I2": one_end,
+    "I3": one_active_run,
+    "I4": no_zombie,
+    "I5": effects_once,
+    "I6": no_phantom,
+    "I9": charged_as_crashed,
+    "I10": quiet_logs,
+    "I11": no_secret,
+    "I12": nothing_grows,
+}
+
+
+def _by_run(rows: list[Row]) -> dict[str, list[Row]]:
+    grouped: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row["run"]].append(row)
+    return grouped
+
+
+def _times(facts: list[Fact]) -> dict[int, list[float]]:
+    times: dict[int, list[float]] = defaultdict(list)
+    for fact in facts:
+        times[fact["pid"]].append(fact["at"])
+    return times
+
+
+def _pid(worker: str | None) -> int | None:
+    return int(worker.rpartition(":")[2]) if worker else None

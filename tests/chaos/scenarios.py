@@ -1,0 +1,171 @@
+"""The scenarios of the suite. C6, schedules, comes with them."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from random import Random
+from typing import Final
+
+from tests.chaos.plan import Fault, Scenario, every, spread
+
+LEASE: Final = 2.0
+
+
+def mixed(chance: Random, seconds: float) -> list[Fault]:
+    restarts = cycle(["restart_immediate", "restart_fast"])
+    troubles = every(chance, "trouble", (6.0, 8.0), seconds, first=3.0, seconds=(1.5, 1.5), targets=64)
+    return [
+        *every(chance, "kill", (0.6, 1.2), seconds, targets=4),
+        *every(chance, "kill_api", (9.0, 11.0), seconds, first=5.0),
+        *every(chance, "stop", (2.5, 3.5), seconds, first=1.5, seconds=(LEASE + 1, LEASE + 2), targets=4),
+        *(Fault(at, next(restarts)) for at in _steps(8.0, 9.0, seconds)),
+        *(Fault(t.at, chance.choice(["reset", "close", "freeze", "freeze_api"]), t.target, t.seconds) for t in troubles),
+    ]
+
+
+def _steps(first: float, apart: float, until: float) -> list[float]:
+    return [first + apart * number for number in range(int(max(0.0, until - first) / apart) + 1)]
+
+
+def lost_replies(chance: Random, seconds: float) -> list[Fault]:
+    return []
+
+
+def zombies(chance: Random, seconds: float) -> list[Fault]:
+    frozen = (LEASE + 1.2, LEASE + 1.8)
+    kinds = ["stop", "stop_in_heartbeat", "stop_in_write", "stop_in_transaction", "stop_at_commit"]
+    kinds += ["freeze_in_write", "freeze_in_write", "freeze_in_heartbeat", "freeze_at_commit", "clutch"]
+    rounds = max(1, round(seconds / 5))
+    return list(spread(chance, kinds * rounds, seconds - 3, seconds=frozen))
+
+
+def database_storm(chance: Random, seconds: float) -> list[Fault]:
+    share = seconds / 30
+    kinds = _times(share, restart_immediate=5, restart_fast=3, kill_database=1, crash_database=10, end_sessions=3)
+    taken = min(3.0, seconds / 8)
+    return [Fault(1.0, "exhaust", 0, taken), *spread(chance, kinds, seconds, first=1.5 + taken)]
+
+
+def _times(share: float, **kinds: int) -> list[str]:
+    return [kind for kind, times in kinds.items() for _ in range(max(1, round(times * share)))]
+
+
+def bad_network(chance: Random, seconds: float) -> list[Fault]:
+    short = [*["reset"] * 4, *["close"] * 4, "slow", "cut_commit", "cut_commit"]
+    long = ["freeze", "freeze_replies", "trickle", "freeze_api"]
+    until = max(4.0, seconds - 6)
+    return [
+        *spread(chance, short, until, seconds=(1.5, 3.0)),
+        *spread(chance, long, until, first=2.0, seconds=(6.0, 6.5)),
+    ]
+
+
+def disk_full(chance: Random, seconds: float) -> list[Fault]:
+    return [Fault(seconds * 0.25, "fill_disk", 0, seconds * 0.4)]
+
+
+def poison(chance: Random, seconds: float) -> list[Fault]:
+    return [Fault(2.0, "poison")]
+
+
+def shutdowns(chance: Random, seconds: float) -> list[Fault]:
+    kinds = _times(seconds / 15, term=12, term_twice=4, term_and_kill=4)
+    return list(spread(chance, kinds, seconds, seconds=(1.0, 1.0)))
+
+
+def herd(chance: Random, seconds: float) -> list[Fault]:
+    return [Fault(seconds * 0.25, "restart_fast", 0, seconds / 2)]
+
+
+def old_snapshot(chance: Random, seconds: float) -> list[Fault]:
+    return [Fault(seconds / 3, "snapshot", 0, seconds * 2 / 3 - 0.5)]
+
+
+SCENARIOS: Final = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            "C1",
+            "workers, the API and the database are killed, stopped, restarted and cut off",
+            90,
+            mixed,
+            gates={"acked": 1200, "kills": 100, "recoveries": 20, "stops": 25, "restarts": 8},
+        ),
+        Scenario(
+            "C2",
+            "2 % of all replies are lost, and everything is slow",
+            25,
+            lost_replies,
+            gates={"acked": 150, "dropped": 100, "retried": 10},
+            loss=0.02,
+            latency=0.05,
+        ),
+        Scenario(
+            "C3",
+            "workers are stopped or cut off in the middle of something for longer than their lease",
+            20,
+            zombies,
+            gates={"acked": 150, "stale_refused": 20, "stops": 12, "freezes": 10},
+            workers=8,
+        ),
+        Scenario(
+            "C4",
+            "the database is restarted, crashes and runs out of connections",
+            30,
+            database_storm,
+            gates={"acked": 150, "restarts": 17},
+        ),
+        Scenario(
+            "C5",
+            "connections are cut, freeze and trickle",
+            25,
+            bad_network,
+            gates={"acked": 250, "cuts": 6, "freezes": 4},
+        ),
+        Scenario(
+            "C7",
+            "the disk is full for a while",
+            15,
+            disk_full,
+            gates={"acked": 100, "refusals": 5},
+            workers=2,
+            embedded=True,
+            disk=256,
+        ),
+        Scenario(
+            "C8",
+            "handlers kill their process, eat its memory, never end, and raise what nobody should",
+            15,
+            poison,
+            gates={"acked": 100, "poisoned": 2},
+            workers=2,
+        ),
+        Scenario(
+            "C9",
+            "workers are told to stop, twice, or are killed while they stop",
+            15,
+            shutdowns,
+            gates={"acked": 200, "terms": 16, "released": 3},
+        ),
+        Scenario(
+            "C10",
+            "everybody comes back at once after the database was away",
+            10,
+            herd,
+            gates={"acked": 100, "restarts": 1},
+            workers=8,
+            clients=50,
+        ),
+        Scenario(
+            "C11",
+            "somebody holds an old snapshot while runs come fast",
+            15,
+            old_snapshot,
+            gates={"acked": 2000},
+            workers=2,
+            clients=24,
+            pace=0.0,
+            job_types=("blink",),
+        ),
+    )
+}

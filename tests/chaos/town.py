@@ -1,0 +1,386 @@
+"""Everything that one scenario runs on: a database, an API, workers, a proxy before each of them, clients, and the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from time import monotonic
+from types import TracebackType
+
+import asyncpg
+import httpx
+from tests.chaos.clients import Doorbell
+from tests.chaos.database import Database, How
+from tests.chaos.evidence import Evidence, Health
+from tests.chaos.ledger import Ledger
+from tests.chaos.network import Conditions, Proxy, to_port, to_socket
+from tests.chaos.plan import Scenario
+from tests.chaos.processes import ROOT, Process
+
+from tawny.db import embedded
+from tawny.db.ids import uuid7
+
+LEASE = 2.0
+PROJECTS = 150
+_READY = 60.0
+_DRAIN = 45.0
+
+# What the harness needs of the database for itself: effects of handlers, and an audit that no statement of Tawny's can go round.
+_SCHEMA = """
+create table chaos_effects (run_id uuid not null, attempt integer not null);
+create table chaos_audit (
+    id bigserial primary key, run_id uuid not null, old text, new text not null, attempt integer not null, stale boolean not null
+);
+create function chaos_audit() returns trigger language plpgsql as $$
+declare
+    said text := new.progress ->> 'message';
+    stale boolean := false;
+begin
+    if tg_op = 'INSERT' then
+        insert into chaos_audit (run_id, new, attempt, stale) values (new.id, new.status, new.attempt, false);
+        return null;
+    end if;
+    if said is distinct from (old.progress ->> 'message') then
+        stale := said <> 'attempt ' || new.attempt;
+    end if;
+    if new.status <> old.status or stale then
+        insert into chaos_audit (run_id, old, new, attempt, stale) values (new.id, old.status, new.status, new.attempt, stale);
+    end if;
+    return null;
+end
+$$;
+create trigger chaos_audit after insert or update on job_runs for each row execute function chaos_audit();
+"""
+
+_OVERLAPS = """
+select array_agg(id::text) as runs from job_runs
+where status in ('pending', 'running') and job_type in ('work', 'stride', 'book')
+group by team_id, job_type, project_id, unique_key having count(*) > 1
+"""
+
+
+class Town:
+    """Use it as an async context manager; leaving it leaves nothing behind."""
+
+    def __init__(self, scenario: Scenario, seed: int, folder: Path, source: Path | None = None) -> None:
+        self.scenario = scenario
+        self.folder = folder
+        self.ledger = Ledger(folder / "ledger")
+        self.chance = Random(f"{seed}-{scenario.name}-network")
+        self.database = Database(folder / "database", **scenario.settings)
+        self.state = folder / "state"
+        self.front: Proxy
+        """Between clients and the API."""
+        self.back: Proxy
+        """Between the API and the database."""
+        self.wires: list[Proxy] = []
+        """Between each worker and the database."""
+        self.workers: list[Process] = []
+        self.http: httpx.AsyncClient
+        self.one_outage = asyncio.Lock()
+        """The database is broken by one fault at a time."""
+        self._source = source
+        self._port = _free_port()
+        self._mounted = False
+        self._overlaps: set[str] = set()
+        self._connections = 0
+        self._warm: dict[str, Health] = {}
+        self._drained = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # Up
+
+    async def __aenter__(self) -> Town:
+        try:
+            await self._open()
+        except BaseException:
+            await self._destroy()
+            raise
+        return self
+
+    async def _open(self) -> None:
+        if self.scenario.disk:
+            self._mount(self.scenario.disk)
+        self.front = await self._proxy(Proxy(to_port(self._port), self.chance))
+        if not self.scenario.embedded:
+            await self.database.start()
+            self.back = await self._proxy(self._to_database())
+        self.api = self._process("api", ["serve", "--port", str(self._port), *self._serving()], self._api_settings())
+        self.api.start()
+        await self._greeted()
+        await self._furnish()
+        for number in range(self.scenario.workers):
+            await self._hire(number)
+        await self._enlisted()
+        self._tasks.append(asyncio.create_task(self._watch()))
+
+    def _mount(self, mebibytes: int) -> None:
+        self.state.mkdir(mode=0o700)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=0700", "tmpfs", self.state], check=True)
+        self._mounted = True
+
+    def _serving(self) -> list[str]:
+        return [] if self.scenario.embedded else ["--no-worker"]
+
+    def _api_settings(self) -> dict[str, str]:
+        return {} if self.scenario.embedded else {"TAWNY_DATABASE_URL": self._url(self.back)}
+
+    def _to_database(self) -> Proxy:
+        return Proxy(to_socket(self.database.socket), self.chance)
+
+    async def _proxy(self, proxy: Proxy) -> Proxy:
+        await proxy.open()
+        return proxy
+
+    def _url(self, proxy: Proxy) -> str:
+        return f"postgresql://tawny@127.0.0.1:{proxy.port}/tawny?sslmode=disable"
+
+    def _process(self, name: str, arguments: list[str], settings: dict[str, str]) -> Process:
+        environ = {key: value for key, value in os.environ.items() if not key.startswith(("TAWNY_", "PG"))}
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        environ |= {
+            "TAWNY_APP": "tests.chaos.author:app",
+            "TAWNY_DATA_DIR": str(self.state),
+            "TAWNY_LEASE": f"{LEASE}s",
+            "TAWNY_DRAIN": "0.3s",
+            "TAWNY_CONCURRENCY": "16",
+            "LEDGER": str(self.ledger.path),
+            "PYTHONPATH": os.pathsep.join(str(path) for path in (self._source, ROOT) if path),
+            **settings,
+        }
+        return Process(name, arguments, environ, self.folder, self.ledger)
+
+    async def _greeted(self) -> None:
+        """Wait for the first start's greeting, and take the key from it."""
+        said = ""
+        async with asyncio.timeout(_READY):
+            while "Ctrl-C stops the server." not in said:
+                await asyncio.sleep(0.02)
+                said = self.api.log.read_text() if self.api.log.exists() else ""
+        key = re.search(r"^ +(tawny_\w+)$", said, re.MULTILINE)
+        assert key, said
+        self.team_id = re.findall(r'" \(([0-9a-f-]{36})\)', said)[0]
+        projects = [str(uuid7()) for _ in range(PROJECTS)]
+        self.bell = Doorbell(f"http://127.0.0.1:{self.front.port}", key[1], self.team_id, projects, self.ledger)
+
+    @property
+    def own_url(self) -> str:
+        """The harness's own way to the database, past all proxies."""
+        return embedded.join(self.state) if self.scenario.embedded else self.database.url
+
+    async def _furnish(self) -> None:
+        conn = await asyncpg.connect(self.own_url)
+        await conn.execute(_SCHEMA)
+        await conn.executemany(
+            "insert into projects (id, team_id, name, slug, color) values ($1, $2, 'P', $1::uuid::text, '#000000')",
+            [(project_id, self.team_id) for project_id in self.bell.project_ids],
+        )
+        await conn.close()
+
+    async def _hire(self, number: int) -> None:
+        settings = {}
+        if not self.scenario.embedded:
+            self.wires.append(await self._proxy(self._to_database()))
+            settings = {"TAWNY_DATABASE_URL": self._url(self.wires[-1])}
+        worker = self._process(f"worker-{number}", ["work"], settings)
+        worker.start()
+        self.workers.append(worker)
+
+    async def _enlisted(self) -> None:
+        conn = await asyncpg.connect(self.own_url)
+        async with asyncio.timeout(_READY):
+            while await conn.fetchval("select count(*) from workers") < self.scenario.workers:
+                await asyncio.sleep(0.02)
+        await conn.close()
+
+    # While it runs
+
+    def bad_network(self) -> None:
+        """Make every connection as bad as the scenario wants it all the time."""
+        for proxy in self._proxies():
+            proxy.set(Conditions(latency=self.scenario.latency, loss=self.scenario.loss))
+
+    async def restart_database(self, how: How, away: float = 0.0) -> None:
+        async with self._outage(how):
+            await self.database.stop(how)
+            await asyncio.sleep(away)
+            await self.database.start()
+
+    def _outage(self, how: str) -> Outage:
+        return Outage(self.ledger, how)
+
+    async def crash_database(self) -> bool:
+        """Kill one session, after which PostgreSQL ends all of them and recovers."""
+        async with self._outage("backend"):
+            killed = self.database.kill_backend()
+            await asyncio.sleep(0.05)
+            await self.database.accepting()
+        return killed
+
+    async def _watch(self) -> None:
+        """Look for two runs in one slot, and count connections."""
+        while True:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                conn = await asyncpg.connect(self.own_url, timeout=2, command_timeout=2)
+                try:
+                    await self._look(conn)
+                finally:
+                    conn.terminate()
+            await asyncio.sleep(0.05)
+
+    async def _look(self, conn: asyncpg.Connection) -> None:
+        while True:
+            for row in await conn.fetch(_OVERLAPS):
+                self._overlaps.add(" ".join(sorted(row["runs"])))
+            used = await conn.fetchval("select count(*) from pg_stat_activity where application_name like 'tawny%'")
+            self._connections = max(self._connections, used)
+            await asyncio.sleep(0.1)
+
+    def note_health(self) -> None:
+        """Remember what the processes use, to be compared with what they use in the end."""
+        self._warm = self._health()
+
+    def _health(self) -> dict[str, Health]:
+        health = {}
+        for process in (self.api, *self.workers):
+            memory, files = (process.memory(), process.files()) if process.up else (None, None)
+            if memory and files:
+                health[f"{process.name} {process.pid}"] = Health(memory, files)
+        return health
+
+    # Down
+
+    async def heal(self) -> None:
+        """Undo what is still broken."""
+        for process in (self.api, *self.workers):
+            process.go_on()
+        for proxy in self._proxies():
+            proxy.set(Conditions())
+
+    async def drain(self) -> None:
+        """Wait until every run has ended; what has not by then is lost."""
+        begun = monotonic()
+        while monotonic() - begun < _DRAIN:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                conn = await asyncpg.connect(self.own_url, timeout=2, command_timeout=5)
+                try:
+                    while await conn.fetchval("select exists (select from job_runs where outcome is null)"):
+                        if monotonic() - begun > _DRAIN:
+                            break
+                        await asyncio.sleep(0.05)
+                    else:
+                        break
+                finally:
+                    conn.terminate()
+            await asyncio.sleep(0.1)
+        self._drained = monotonic() - begun
+
+    async def evidence(self) -> Evidence:
+        """All that is known of what happened. Call it when everything has drained."""
+        for task in self._tasks:
+            task.cancel()
+        health = self._health()
+        conn = await asyncpg.connect(self.own_url)
+        evidence = Evidence(
+            facts=self.ledger.facts(),
+            runs=[dict(row) for row in await conn.fetch(_RUNS)],
+            events=[dict(row) for row in await conn.fetch(_EVENTS)],
+            audit=[dict(row) for row in await conn.fetch(_AUDIT)],
+            effects=[str(row["run_id"]) for row in await conn.fetch("select run_id from chaos_effects")],
+            overlaps=sorted(self._overlaps),
+            statuses=dict(self.bell.statuses),
+            slowest_refusal=self.bell.slowest_refusal,
+            logs=self._logs(),
+            dump=await _dump(conn),
+            secrets=[self.bell.key],
+            noticed=[seconds for wire in self.wires for seconds in wire.noticed],
+            lost_replies=sum(proxy.lost for proxy in self._proxies()),
+            connections=self._connections,
+            connects=sorted(at for proxy in self._wires_and_back() for at in proxy.connects),
+            before=self._warm,
+            after=health,
+            drained=self._drained,
+        )
+        await conn.close()
+        return evidence
+
+    def _wires_and_back(self) -> list[Proxy]:
+        return [] if self.scenario.embedded else [self.back, *self.wires]
+
+    def _proxies(self) -> list[Proxy]:
+        return [self.front, *self._wires_and_back()]
+
+    def _logs(self) -> dict[str, str]:
+        """What the processes said; the greeting, which alone may show the key, is left out."""
+        logs = {process.name: process.log.read_text(errors="replace") for process in (self.api, *self.workers)}
+        greeting, mark, rest = logs["api"].partition("Ctrl-C stops the server.")
+        logs["api"] = rest if mark else greeting
+        postgres = self.state / "postgres.log" if self.scenario.embedded else self.database.log
+        return {**logs, "postgres": postgres.read_text(errors="replace")}
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*(process.stay_down() for process in self.workers))
+        await self.api.stay_down()
+        await self._destroy()
+
+    async def _destroy(self) -> None:
+        for process in (*self.workers, *([self.api] if hasattr(self, "api") else [])):
+            process.destroy()
+        for name in ("front", "back"):
+            if hasattr(self, name):
+                await getattr(self, name).close()
+        for wire in self.wires:
+            await wire.close()
+        if self.database.running:
+            await self.database.stop("immediate")
+        if self._mounted:
+            subprocess.run(["umount", "--lazy", self.state], check=True)
+
+
+class Outage:
+    """Notes since when and until when the database was away."""
+
+    def __init__(self, ledger: Ledger, how: str) -> None:
+        self._ledger = ledger
+        self._how = how
+
+    async def __aenter__(self) -> None:
+        self._ledger.note("down", how=self._how)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._ledger.note("up", how=self._how)
+
+
+_RUNS = """
+select id::text, params ->> 'call' as call, project_id::text || ' ' || job_type as slot, job_type, status, error_code,
+    attempt, crashes
+from job_runs order by created_at, id
+"""
+_EVENTS = """
+select run_id::text as run, seq, kind, attempt, data ->> 'worker' as worker from run_events order by run_id, seq
+"""
+_AUDIT = "select run_id::text as run, old, new, attempt, stale from chaos_audit order by id"
+
+
+async def _dump(conn: asyncpg.Connection) -> str:
+    """Every row of Tawny's tables, as text."""
+    tables = await conn.fetch("select tablename from pg_tables where schemaname = 'public' and tablename not like 'chaos%'")
+    texts = [await conn.fetchval(f"select string_agg(t::text, E'\\n') from \"{row[0]}\" as t") for row in tables]
+    return "\n".join(text for text in texts if text)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
