@@ -85,7 +85,8 @@ class Reloader:
             await asked
         child.ask_to_stop()
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(ended), self._patience)
+            async with asyncio.timeout(self._patience):
+                await asyncio.shield(ended)
         if not ended.done():
             log.warning("the server did not stop in time and is killed")
             child.kill()

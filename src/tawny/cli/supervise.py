@@ -41,7 +41,8 @@ class WorkerProcess:
         if not self._stopping.is_set():
             self.ask_to_stop()
         try:
-            await asyncio.wait_for(asyncio.shield(self._keeper), within)
+            async with asyncio.timeout(within):
+                await asyncio.shield(self._keeper)
         except TimeoutError:
             self._kill()
             await self._keeper
@@ -56,7 +57,8 @@ class WorkerProcess:
             delay = _FIRST_DELAY if monotonic() - started > _STEADY else delay
             log.warning("the worker has ended and is started again", exit_code=code, delay=delay)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._stopping.wait()
             delay = min(delay * 2, _LONGEST_DELAY)
 
     async def _run(self) -> int:

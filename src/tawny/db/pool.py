@@ -118,7 +118,8 @@ class Pool:
     async def close(self) -> None:
         """Close every connection; those in use get a moment to finish."""
         try:
-            await asyncio.wait_for(self._pool.close(), 2)
+            async with asyncio.timeout(2):
+                await self._pool.close()
         except TimeoutError:
             self.terminate()
 

@@ -211,9 +211,11 @@ class _ControlThread:
 
     async def _restart(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._control.stuck.told(), _LAST_WRITES)
+            async with asyncio.timeout(_LAST_WRITES):
+                await self._control.stuck.told()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._control.quiet(), self._worker._drain)
+            async with asyncio.timeout(self._worker._drain):
+                await self._control.quiet()
         self._control.end_stuck(self._timed_out)
         await self._end()
         if not self._worker.stopping:
@@ -231,7 +233,8 @@ class _ControlThread:
         if self._isolation is not None:
             await asyncio.to_thread(self._isolation.end)  # before their runs are given back
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._control.writer.drained(), _LAST_WRITES)
+            async with asyncio.timeout(_LAST_WRITES):
+                await self._control.writer.drained()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
