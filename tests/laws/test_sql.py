@@ -35,6 +35,24 @@ def test_each_query_that_ends_runs_counts_them() -> None:
     assert ending == counting
 
 
+def test_each_query_that_changes_several_runs_has_locked_them_in_one_order() -> None:
+    """A query that reaches runs by lists locks them by id, or steps over what is locked, or says that `hold` comes first."""
+    texts = {path.parent.name: path.read_text() for path in SOURCE.rglob("queries.sql")}
+    locking = re.compile(r"order by r\.id\n +for update( of r)?\n|for update skip locked")
+    for room, query in QUERIES:
+        if "update job_runs" in query.sql and not locking.search(query.sql):
+            about = texts[room].partition(f"-- name: {query.name}(")[2].partition("\nwith ")[0]
+            assert "Call `hold` first" in about, f"{room}.{query.name} locks runs in whatever order its plan finds them"
+
+
+def test_each_query_that_fills_several_places_or_slots_does_so_in_one_order() -> None:
+    filling = {query.name: query.sql for _, query in QUERIES if re.search(r"unnest\(.*\bdo nothing", query.sql, re.DOTALL)}
+    del filling["flush"]  # log lines of runs that it has locked
+    assert set(filling) == {"trigger_many", "set_places"}
+    for name, sql in filling.items():
+        assert re.search(r"order by .*\n *on conflict", sql), name
+
+
 async def test_each_query_is_valid_against_the_schema(conn: Connection) -> None:
     for _, query in QUERIES:
         await conn.prepare(query.sql)

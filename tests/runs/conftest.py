@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import pytest
+from tests.runs import invariants
+from tests.runs.interleave import Stage, play_all
 
 from tawny import Run, Tawny, access, runs
 from tawny.access import Actor
 from tawny.db.ids import uuid7
-from tawny.db.pool import Connection
+from tawny.db.pool import Connection, connect
 from tawny.jobs import Job
 from tawny.runs import Claimed
 
@@ -113,6 +116,37 @@ def reap(conn: Connection) -> Reaper:
             return await runs.reap(conn, lease=0)
 
     return reap
+
+
+AFRESH = """
+delete from run_logs; delete from run_events; delete from job_runs; delete from run_totals; delete from workers;
+delete from job_places; delete from idempotency_keys; delete from effects; update projects set deleted_at = null;
+"""
+Merge = Callable[[Callable[[], Awaitable[Stage]]], Awaitable[int]]
+
+
+@pytest.fixture
+async def merge(house, database_url: str) -> AsyncIterator[Merge]:
+    """Plays every merge of what a stage holds. All connections count in one shard, as chance may have it any day."""
+    shard = await house.conn.fetchval("select pg_get_functiondef('my_shard'::regproc)")
+    await house.conn.execute("create or replace function my_shard() returns smallint language sql as 'select 0::smallint'")
+    await house.conn.execute("create table effects (run_id uuid)")
+    conns = [await connect(database_url) for _ in range(3)]
+
+    async def merge(set_stage: Callable[[], Awaitable[Stage]]) -> int:
+        async def afresh() -> Stage:
+            await house.conn.execute(AFRESH)
+            return await set_stage()
+
+        count = await play_all(afresh, partial(invariants.check, house.conn), conns, house.conn)
+        assert count > 1, "nobody met anybody"
+        return count
+
+    yield merge
+    for conn in conns:
+        await conn.execute("rollback")
+        await conn.close()
+    await house.conn.execute(f"drop table effects; {shard}")
 
 
 assert access  # the room is imported for its side of `runs.trigger`

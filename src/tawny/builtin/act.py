@@ -67,7 +67,7 @@ def bulk_job(jobs: Mapping[str, Job], *, notify: bool) -> Job:
 
     async def bulk(run: Run, action: Action, filter: Filter, matched: int, asked_by: str) -> dict[str, Any]:  # noqa: A002
         """Retry or cancel the runs that match a filter."""
-        return await _walk(run, meant(action, filter), matched, _act(action, jobs, asked_by), notify=notify)
+        return await _walk(run, meant(action, filter), matched, _act(action, run.id, jobs, asked_by), notify=notify)
 
     return define(bulk, Options(name=BULK, label="Bulk action", retries=_RETRIES))
 
@@ -90,12 +90,12 @@ async def _walk(run: Run, where: Filter, matched: int, act: Act, *, notify: bool
     return tally.result()
 
 
-def _act(action: Action, jobs: Mapping[str, Job], asked_by: str) -> Act:
+def _act(action: Action, own_id: UUID, jobs: Mapping[str, Job], asked_by: str) -> Act:
     match action:
         case "retry":
             return partial(_retry, jobs, asked_by)
         case "cancel":
-            return partial(_cancel, asked_by)
+            return partial(_cancel, own_id, asked_by)
     assert_never(action)
 
 
@@ -105,7 +105,9 @@ async def _retry(jobs: Mapping[str, Job], asked_by: str, conn: Connection, team_
     return Effect({"retried": retried}, skipped, frozenset({NEW_RUN} if retried else ()))
 
 
-async def _cancel(asked_by: str, conn: Connection, team_id: UUID, run_ids: Sequence[UUID]) -> Effect:
+async def _cancel(own_id: UUID, asked_by: str, conn: Connection, team_id: UUID, run_ids: Sequence[UUID]) -> Effect:
+    # Its own run too, to which the transaction writes its checkpoint at the end, when some of these are counted already.
+    await runs.hold(conn, [*run_ids, own_id])
     cancelled = await runs.cancel_many(conn, team_id, run_ids, by=asked_by)
     left = len(run_ids) - cancelled.ended - cancelled.asked
     done = {"cancelled": cancelled.ended, "asked_to_stop": cancelled.asked}

@@ -6,7 +6,7 @@ from tawny.runs.events import EVENT_KINDS, FAILURE_CODES
 from tawny.runs.find import Filter, Page, Position, StatusGroup, count_runs, find, list_runs, this_moment, walk
 from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
 from tawny.runs.idempotency import forget_answers
-from tawny.runs.lease import Held, Renewed, enlist, held_by, leave, release, renew
+from tawny.runs.lease import Held, Renewed, enlist, held_by, hold, leave, release, renew
 from tawny.runs.make import Triggered
 from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
@@ -52,6 +52,7 @@ __all__ = [
     "flush",
     "forget_answers",
     "held_by",
+    "hold",
     "leave",
     "list_runs",
     "mark_overdue",

@@ -46,22 +46,21 @@ async def finish(conn: Connection, finishes: Sequence[Finish]) -> dict[UUID, Sta
     A run that somebody asked to stop ends cancelled whatever `status` says. A run that is not in this attempt's hands any more
     is left alone and is missing from the answer, unless this very attempt had ended before and only the reply was lost.
     """
-    ordered = sorted(finishes, key=lambda f: f.run_id)
     rows = await conn.fetch(
         queries.finish.sql,
-        [f.run_id for f in ordered],
-        [f.attempt for f in ordered],
-        [f.status for f in ordered],
-        [f.result for f in ordered],
-        [f.error for f in ordered],
-        [f.code for f in ordered],
-        [f.traceback for f in ordered],
-        [f.delay for f in ordered],
-        [f.progress for f in ordered],
+        [f.run_id for f in finishes],
+        [f.attempt for f in finishes],
+        [f.status for f in finishes],
+        [f.result for f in finishes],
+        [f.error for f in finishes],
+        [f.code for f in finishes],
+        [f.traceback for f in finishes],
+        [f.delay for f in finishes],
+        [f.progress for f in finishes],
     )
     ended: dict[UUID, Status] = {row["id"]: row["status"] for row in rows}
-    if len(ended) < len(ordered):
-        ended |= await _ended_before(conn, [f for f in ordered if f.run_id not in ended])
+    if len(ended) < len(finishes):
+        ended |= await _ended_before(conn, [f for f in finishes if f.run_id not in ended])
     return ended
 
 
@@ -74,12 +73,11 @@ async def _ended_before(conn: Connection, finishes: Sequence[Finish]) -> dict[UU
 async def take_back(conn: Connection, crashes: Sequence[Crash]) -> dict[UUID, Status]:
     """Charge a crash to each of these runs and make it pending again; cancelled where somebody asked for that, failed
     (`poisoned`) at the third crash since its last checkpoint. Returns what became of each that was still in these hands."""
-    ordered = sorted(crashes, key=lambda c: c.run_id)
     rows = await queries.take_back(
         conn,
-        run_ids=[c.run_id for c in ordered],
-        attempts=[c.attempt for c in ordered],
-        reasons=[c.reason for c in ordered],
+        run_ids=[c.run_id for c in crashes],
+        attempts=[c.attempt for c in crashes],
+        reasons=[c.reason for c in crashes],
         crash_limit=CRASH_LIMIT,
     )
     return {row["id"]: row["status"] for row in rows}
@@ -87,10 +85,9 @@ async def take_back(conn: Connection, crashes: Sequence[Crash]) -> dict[UUID, St
 
 async def mark_overdue(conn: Connection, overdue: Sequence[tuple[Held, str]]) -> None:
     """Leave the fact that these attempts were told to stop, and why, and that they did not."""
-    ordered = sorted(overdue)
     await queries.overdue(
         conn,
-        run_ids=[run_id for (run_id, _), _ in ordered],
-        attempts=[attempt for (_, attempt), _ in ordered],
-        reasons=[reason for _, reason in ordered],
+        run_ids=[run_id for (run_id, _), _ in overdue],
+        attempts=[attempt for (_, attempt), _ in overdue],
+        reasons=[reason for _, reason in overdue],
     )

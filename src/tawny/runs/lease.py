@@ -50,17 +50,26 @@ async def held_by(conn: Connection, worker_id: UUID) -> list[Held]:
     return [(row["id"], row["attempt"]) for row in await queries.held_by(conn, worker_id=worker_id)]
 
 
-async def release(conn: Connection, held: Sequence[Held]) -> None:
+async def hold(tx: Connection, run_ids: Sequence[UUID]) -> None:
+    """Keep these runs as they are until the transaction ends, save for what the transaction itself does to them.
+
+    One that writes to several runs in several statements does this first, with all of them at once, and cannot deadlock.
+    """
+    await queries.hold(tx, run_ids=run_ids)
+
+
+async def release(tx: Connection, held: Sequence[Held]) -> None:
     """Give runs back without a charge: pending and due at once, or cancelled where somebody asked for that.
 
-    An attempt that a reaper took back already gets the crash forgiven that was charged for it.
+    An attempt that a reaper took back already gets the crash forgiven that was charged for it. Needs a transaction.
     """
     if not held:
         return
     ids, attempts = columns(held)
-    rows = await queries.release(conn, run_ids=ids, attempts=attempts)
+    await hold(tx, ids)
+    rows = await queries.release(tx, run_ids=ids, attempts=attempts)
     if len(rows) < len(held):
-        await queries.forgive(conn, run_ids=ids, attempts=attempts)
+        await queries.forgive(tx, run_ids=ids, attempts=attempts)
 
 
 async def leave(tx: Connection, worker_id: UUID, held: Sequence[Held]) -> None:
@@ -73,6 +82,5 @@ async def leave(tx: Connection, worker_id: UUID, held: Sequence[Held]) -> None:
 
 
 def columns(held: Sequence[Held]) -> tuple[list[UUID], list[int]]:
-    """Runs and attempts as two columns in the order of the ids: bulk statements lock in one order and cannot deadlock."""
-    ordered = sorted(held)
-    return [run for run, _ in ordered], [attempt for _, attempt in ordered]
+    """Runs and attempts as two columns."""
+    return [run for run, _ in held], [attempt for _, attempt in held]

@@ -43,16 +43,15 @@ class Flushed:
 
 async def flush(conn: Connection, flushed: Sequence[Flushed]) -> None:
     """Store progress and log lines of each run that is still in this attempt's hands, in one statement. May be sent twice."""
-    ordered = sorted(flushed, key=lambda f: f.held)
-    logs = [(f.held[0], line) for f in ordered for line in f.logs]
+    logs = [(f.held[0], line) for f in flushed for line in f.logs]
     await queries.flush(
         conn,
-        run_ids=[f.held[0] for f in ordered],
-        attempts=[f.held[1] for f in ordered],
-        progresses=[f.progress for f in ordered],
-        lines=[f.lines for f in ordered],
-        bytes=[f.bytes for f in ordered],
-        dropped=[f.dropped for f in ordered],
+        run_ids=[f.held[0] for f in flushed],
+        attempts=[f.held[1] for f in flushed],
+        progresses=[f.progress for f in flushed],
+        lines=[f.lines for f in flushed],
+        bytes=[f.bytes for f in flushed],
+        dropped=[f.dropped for f in flushed],
         log_runs=[run_id for run_id, _ in logs],
         log_seqs=[line.seq for _, line in logs],
         log_levels=[line.level for _, line in logs],
@@ -64,12 +63,11 @@ async def flush(conn: Connection, flushed: Sequence[Flushed]) -> None:
 
 async def save_checkpoints(conn: Connection, written: Sequence[Written]) -> set[UUID]:
     """Store the checkpoint of each run that is still in this attempt's hands, forget its crashes, and return those runs."""
-    ordered = sorted(written)
     rows = await queries.save_checkpoints(
         conn,
-        run_ids=[run_id for (run_id, _), _ in ordered],
-        attempts=[attempt for (_, attempt), _ in ordered],
-        states=[text for _, text in ordered],
+        run_ids=[run_id for (run_id, _), _ in written],
+        attempts=[attempt for (_, attempt), _ in written],
+        states=[text for _, text in written],
     )
     return {row["id"] for row in rows}
 

@@ -1,3 +1,10 @@
+-- Who locks what, in this order, so that no two can wait for each other; a test holds each statement that locks several rows to it:
+--   workers, by id · job_places, by type and place · slots (the unique index of active runs), by project, type and key ·
+--   idempotency_keys · job_runs, by id · run_totals, by type and outcome.
+-- SKIP LOCKED waits for nobody and needs no order. An update locks rows in whatever order its plan comes by them, which on a small
+-- table is that of the table; so one of several runs locks them first, with `order by id for update`. A transaction of several
+-- statements takes all its runs before the first that may count in run_totals: see `hold`.
+
 -- name: trigger(id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds, retry_of, idempotency_key, request_hash)^
 -- Makes a pending run of a living project of the team, unless one is active. No row: see why_not_triggered.
 -- With an idempotency key, the answer is kept under it; one that has an answer already fails all of it.
@@ -63,7 +70,7 @@ made as (
         a.timeout_seconds, a.retry_of
     from asked as a
     join living on living.id = a.project_id
-    order by a.place
+    order by a.project_id, a.job_type, a.unique_key, a.place
     on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
     returning r.id, r.team_id, r.retry_of
 ),
@@ -328,6 +335,7 @@ from claimed;
 insert into job_places (job_type, place)
 select t.job_type, generate_series(1, t.places)
 from unnest(:job_types::text[], :limits::integer[]) as t (job_type, places)
+order by 1, 2
 on conflict do nothing;
 
 -- name: renew(worker_id, lease, run_ids, attempts, pulse)^
@@ -355,27 +363,39 @@ cross join (
 -- scope: system (workers serve every team)
 select id, attempt from job_runs where outcome is null and status = 'running' and worker_id = :worker_id;
 
+-- name: hold(run_ids)!
+-- scope: system (locks and changes nothing)
+-- What a transaction does first that writes to these runs in several statements; those that come later see what is true by then.
+select from job_runs where id = any(:run_ids::uuid[]) order by id for update;
+
 -- name: flush(run_ids, attempts, progresses, lines, bytes, dropped, log_runs, log_seqs, log_levels, log_messages, log_fields, log_times)!
 -- scope: system (guarded by the attempt that only the run's own worker holds)
 -- Progress and log lines of many runs. Lines carry their numbers and counts are totals, so that it may be sent twice.
 with held as (
+    select f.*
+    from unnest(
+        :run_ids::uuid[], :attempts::integer[], :progresses::text[], :lines::integer[], :bytes::integer[], :dropped::integer[]
+    ) as f (id, attempt, progress, lines, bytes, dropped)
+    join job_runs as r on r.id = f.id and r.attempt = f.attempt and r.status = 'running'
+    order by r.id
+    for update of r
+),
+flushed as (
     update job_runs as r
     set progress = coalesce(f.progress::jsonb, r.progress),
         log_lines = greatest(f.lines, r.log_lines), log_bytes = greatest(f.bytes, r.log_bytes),
         logs_dropped = greatest(f.dropped, r.logs_dropped)
-    from unnest(
-        :run_ids::uuid[], :attempts::integer[], :progresses::text[], :lines::integer[], :bytes::integer[], :dropped::integer[]
-    ) as f (id, attempt, progress, lines, bytes, dropped)
-    where r.id = f.id and r.attempt = f.attempt and r.status = 'running'
+    from held as f
+    where r.id = f.id
     returning r.id, r.team_id, r.attempt
 )
 insert into run_logs (run_id, seq, team_id, attempt, level, message, fields, logged_at)
-select held.id, l.seq, held.team_id, held.attempt, l.level, l.message, l.fields::jsonb, l.logged_at
+select flushed.id, l.seq, flushed.team_id, flushed.attempt, l.level, l.message, l.fields::jsonb, l.logged_at
 from unnest(
     :log_runs::uuid[], :log_seqs::integer[], :log_levels::smallint[], :log_messages::text[], :log_fields::text[],
     :log_times::timestamptz[]
 ) as l (run_id, seq, level, message, fields, logged_at)
-join held on held.id = l.run_id
+join flushed on flushed.id = l.run_id
 on conflict (run_id, seq) do nothing;
 
 -- name: fence(run_id, attempt)$
@@ -385,16 +405,30 @@ select id from job_runs where id = :run_id and attempt = :attempt and status = '
 
 -- name: save_checkpoints(run_ids, attempts, states)
 -- scope: system (guarded by the attempt that only the run's own worker holds)
-update job_runs as r set checkpoint = c.state::jsonb, crashes = 0
-from unnest(:run_ids::uuid[], :attempts::integer[], :states::text[]) as c (id, attempt, state)
-where r.id = c.id and r.attempt = c.attempt and r.status = 'running'
-returning r.id;
+with held as (
+    select c.id, c.state
+    from unnest(:run_ids::uuid[], :attempts::integer[], :states::text[]) as c (id, attempt, state)
+    join job_runs as r on r.id = c.id and r.attempt = c.attempt and r.status = 'running'
+    order by r.id
+    for update of r
+)
+update job_runs as r set checkpoint = held.state::jsonb, crashes = 0 from held where r.id = held.id returning r.id;
 
 -- name: finish(run_ids, attempts, statuses, results, errors, codes, tracebacks, delays, progresses)
 -- scope: system (guarded by the attempt that only the run's own worker holds)
 -- The status is decided here and not by the worker: a run that somebody asked to stop ends cancelled, whatever its handler did.
 -- Otherwise `retrying` is pending again, due after its delay.
-with ended as (
+with held as (
+    select f.*
+    from unnest(
+        :run_ids::uuid[], :attempts::integer[], :statuses::text[], :results::text[], :errors::text[], :codes::text[],
+        :tracebacks::text[], :delays::float8[], :progresses::text[]
+    ) as f (id, attempt, status, result, error, code, traceback, delay, progress)
+    join job_runs as r on r.id = f.id and r.attempt = f.attempt and r.status = 'running'
+    order by r.id
+    for update of r
+),
+ended as (
     update job_runs as r
     set status = status_after(f.status, r.cancel_requested_at),
         result = case when status_after(f.status, r.cancel_requested_at) <> 'pending' then f.result::jsonb end,
@@ -415,11 +449,8 @@ with ended as (
         failures = r.failures + case when f.status in ('failed', 'retrying') then 1 else 0 end,
         worker_id = null,
         last_seq = r.last_seq + 1
-    from unnest(
-        :run_ids::uuid[], :attempts::integer[], :statuses::text[], :results::text[], :errors::text[], :codes::text[],
-        :tracebacks::text[], :delays::float8[], :progresses::text[]
-    ) as f (id, attempt, status, result, error, code, traceback, delay, progress)
-    where r.id = f.id and r.attempt = f.attempt and r.status = 'running'
+    from held as f
+    where r.id = f.id
     returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.run_at, f.error, f.code, f.traceback, r.job_type,
         coalesce(extract(epoch from r.completed_at - r.started_at), 0)::float8 as seconds
 ),
@@ -454,7 +485,7 @@ where e.kind in ('completed', 'failed', 'cancelled', 'retrying');
 
 -- name: release(run_ids, attempts)
 -- scope: system (guarded by the attempt that only the run's own worker holds)
--- Gives runs back without a charge. One that somebody asked to stop ends cancelled instead.
+-- Gives runs back without a charge. One that somebody asked to stop ends cancelled instead. Call `hold` first.
 with released as (
     update job_runs as r
     set status = case when r.cancel_requested_at is null then 'pending' else 'cancelled' end,
@@ -487,7 +518,8 @@ select id from released;
 -- scope: system (guarded by the attempt that only the run's own worker held)
 -- Takes back the crash that a reaper charged to an attempt whose worker turns out to be alive: it had only lost its lease.
 -- The fact is a late `released` of the same attempt, and makes this safe to repeat. Once per run: one that freezes whatever
--- worker it is on would be forgiven, and begun anew, for ever.
+-- worker it is on would be forgiven, and begun anew, for ever. Call `hold` first: without the lock, a repeat that waits here for
+-- the first would not see its fact.
 with forgiven as (
     update job_runs as r set crashes = r.crashes - 1, last_seq = r.last_seq + 1
     from unnest(:run_ids::uuid[], :attempts::integer[]) as h (id, attempt)
@@ -583,11 +615,18 @@ select id, status from taken;
 -- name: overdue(run_ids, attempts, reasons)!
 -- scope: system (guarded by the attempt that only the run's own worker holds)
 -- These attempts were told to stop and did not.
-with overdue as (
-    update job_runs as r set last_seq = r.last_seq + 1
+with held as (
+    select o.id, o.reason
     from unnest(:run_ids::uuid[], :attempts::integer[], :reasons::text[]) as o (id, attempt, reason)
-    where r.id = o.id and r.attempt = o.attempt and r.status = 'running'
-    returning r.id, r.last_seq, r.team_id, r.attempt, r.worker_id, o.reason
+    join job_runs as r on r.id = o.id and r.attempt = o.attempt and r.status = 'running'
+    order by r.id
+    for update of r
+),
+overdue as (
+    update job_runs as r set last_seq = r.last_seq + 1
+    from held
+    where r.id = held.id
+    returning r.id, r.last_seq, r.team_id, r.attempt, r.worker_id, held.reason
 )
 insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
 select id, last_seq, team_id, 'overdue', attempt, worker_id, jsonb_build_object('reason', reason) from overdue;

@@ -211,7 +211,6 @@ class Control:
         if self._may_claim():
             return
         until = min(self._next_beat, self._next_claim) if self._slots() else self._next_beat
-        # Not wait_for: in Python 3.11 it swallows a cancel that meets a wake-up, and this loop would never end.
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, until - now())):
                 await self._wake.wait()
@@ -263,13 +262,15 @@ class Control:
         """The reply of a claim was lost: the database counts runs as ours that nobody here has seen."""
         unknown = [held for held in await runs.held_by(conn, lease.worker_id) if held[0] not in self._held]
         log.warning("giving back runs whose claim was answered to nobody", runs=len(unknown))
-        await runs.release(conn, unknown)
+        async with conn.transaction():
+            await runs.release(conn, unknown)
         lease.claimed = claimed
         self._next_claim = 0.0
 
     async def _release(self, conn: asyncpg.Connection) -> None:
         batch = self._to_release[:]
-        await runs.release(conn, batch)
+        async with conn.transaction():
+            await runs.release(conn, batch)
         del self._to_release[: len(batch)]
 
     # Claim

@@ -1,7 +1,7 @@
 """The writer: whatever attempts want stored, many of them in one statement, one statement at a time.
 
 Endings, checkpoints, progress and log lines of a worker go through this one queue and one connection. On two connections they
-deadlock with each other, and each commit of its own costs a write to the disk.
+would wait for each other, and each commit of its own costs a write to the disk.
 """
 
 from __future__ import annotations
