@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 from tests.runs.interleave import Answers, Part, Stage
-from tests.runs.players import cancel, claim, finish, flush, reap, release, some_running, status
+from tests.runs.players import cancel, cancel_all, claim, finish, flush, reap, release, some_running, status
 
 from tawny import runs
 from tawny.errors import InvalidRequest, LeaseLost
@@ -71,6 +72,26 @@ async def test_cancel_and_cancel(house, merge) -> None:
             assert await house.facts(held.id) == ["triggered", "started", "cancel_requested"]
 
         return Stage({"one": cancel(house, held.id), "other": cancel(house, held.id)}, check)
+
+    await merge(stage)
+
+
+async def test_cancel_of_many_and_finish_of_many(house, merge) -> None:
+    """In opposite orders, while somebody else holds one of the runs: each ends in one way, and the cancel counts those it got."""
+
+    async def stage() -> Stage:
+        _, held = await some_running(house, 3)
+        run_ids = [c.id for c in held]
+        third = Part(lambda conn: conn.execute("select from job_runs where id = $1 for update", run_ids[1]))
+        cancels = replace(cancel_all(house, run_ids), transaction=False)
+        finishes = replace(finish(*[Finish(c.id, 1, "completed") for c in reversed(held)]), transaction=False)
+
+        async def check(answers: Answers) -> None:
+            ended = {run_id: await status(house, run_id) for run_id in run_ids}
+            assert answers["finish"] == ended
+            assert answers["cancel"].asked == list(ended.values()).count("cancelled")
+
+        return Stage({"third": third, "cancel": cancels, "finish": finishes}, check)
 
     await merge(stage)
 
@@ -202,6 +223,41 @@ async def test_release_and_release(house, merge) -> None:
             assert (await house.row(crashed[0].id))["crashes"] == 1
 
         return Stage({"first": release(crashed[1]), "again": release(crashed[1])}, check)
+
+    await merge(stage)
+
+
+async def test_leave_and_claim(house, merge) -> None:
+    """A claim that is under way when its worker leaves is given back too; a later one takes nothing."""
+
+    async def stage() -> Stage:
+        worker_id, held = await house.running()
+        due = await house.trigger(project_id=await house.new_project())
+        leave = Part(lambda conn: runs.leave(conn, worker_id, [(held.id, held.attempt)]))
+
+        async def check(answers: Answers) -> None:
+            assert {await status(house, held.id), await status(house, due)} == {"pending"}
+            assert {claimed.id for claimed in answers["claim"]} <= {held.id, due}
+
+        return Stage({"leave": leave, "claim": claim(worker_id)}, check)
+
+    await merge(stage)
+
+
+async def test_leave_and_reap(house, merge) -> None:
+    """It is late to say goodbye, and charged nothing all the same."""
+
+    async def stage() -> Stage:
+        worker_id, held = await some_running(house, 2)
+        await house.die(worker_id)
+        leave = Part(lambda conn: runs.leave(conn, worker_id, [(c.id, c.attempt) for c in held]))
+
+        async def check(answers: Answers) -> None:
+            for claimed in held:
+                row = await house.row(claimed.id)
+                assert (row["status"], row["crashes"]) == ("pending", 0)
+
+        return Stage({"leave": leave, "reap": reap()}, check)
 
     await merge(stage)
 
