@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 from hypothesis import settings
+from tests.pgbouncer import POOLER, pooled
 from tests.postgres import temporary_server
 
 from tawny.db.migrate import migrate
@@ -38,22 +39,42 @@ def server_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def database_url(server_url: str) -> Iterator[str]:
+def front_url(server_url: str) -> Iterator[str]:
+    """Where Tawny reaches that server: there, or with TEST_POOLER=transaction at a PgBouncer before it."""
+    if not POOLER:
+        yield server_url
+        return
+    with pooled(server_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str, front_url: str) -> Iterator[str]:
     """The address of a migrated database that only this test process uses."""
-    with fresh_database(server_url, f"tawny_test_{os.getpid()}") as url:
+    with fresh_database(server_url, f"tawny_test_{os.getpid()}", front_url) as url:
         yield url
 
 
 @contextmanager
-def fresh_database(server_url: str, name: str) -> Iterator[str]:
-    """Make a migrated database called `name`, and drop it afterwards."""
-    asyncio.run(_execute(server_url, f'create database "{name}"'))
-    try:
-        url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+def fresh_database(server_url: str, name: str, front_url: str | None = None) -> Iterator[str]:
+    """Make a migrated database called `name`, and drop it afterwards. Tawny reaches it at `front_url` if that is given."""
+    with _empty_database(server_url, name):
+        url = _in_database(front_url or server_url, name)
         asyncio.run(_migrate(url))
         yield url
+
+
+@contextmanager
+def _empty_database(server_url: str, name: str) -> Iterator[None]:
+    asyncio.run(_execute(server_url, f'create database "{name}"'))
+    try:
+        yield
     finally:
         asyncio.run(_execute(server_url, f'drop database if exists "{name}" with (force)'))
+
+
+def _in_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=name))
 
 
 async def _execute(url: str, statement: str) -> None:
@@ -94,6 +115,14 @@ async def conn(database_url: str) -> AsyncIterator[Connection]:
 
 
 @pytest.fixture
+async def direct_conn(server_url: str, database_url: str) -> AsyncIterator[Connection]:
+    """A connection to the same database that goes through no pooler, whatever the others do."""
+    conn = await connect(_in_database(server_url, urlsplit(database_url).path))
+    yield conn
+    await conn.close()
+
+
+@pytest.fixture
 async def pool(conn: Connection, database_url: str) -> AsyncIterator[Pool]:
     """A pool on the same database, for what needs several connections at once."""
     pool = await open_pool(database_url, size=10)
@@ -102,12 +131,11 @@ async def pool(conn: Connection, database_url: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-def scratch_url(server_url: str) -> Iterator[str]:
+def scratch_url(server_url: str, front_url: str) -> Iterator[str]:
     """The address of an empty database without Tawny's schema."""
     name = f"tawny_scratch_{os.getpid()}"
-    asyncio.run(_execute(server_url, f'create database "{name}"'))
-    yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
-    asyncio.run(_execute(server_url, f'drop database if exists "{name}" with (force)'))
+    with _empty_database(server_url, name):
+        yield _in_database(front_url, name)
 
 
 @pytest.fixture

@@ -88,13 +88,11 @@ async def test_a_transaction_that_rolls_back_leaves_neither(shop: Shop) -> None:
     assert await shop.there() == (0, 0)
 
 
-async def test_nobody_else_sees_the_run_before_the_commit(shop: Shop, database_url: str) -> None:
-    other = await asyncpg.connect(database_url)
+async def test_nobody_else_sees_the_run_before_the_commit(shop: Shop, direct_conn: Connection) -> None:
     async with shop.conn.transaction():
         await shop.trigger()
-        assert await other.fetchval("select count(*) from job_runs") == 0
-    assert await other.fetchval("select count(*) from job_runs") == 1
-    await other.close()
+        assert await direct_conn.fetchval("select count(*) from job_runs") == 0
+    assert await direct_conn.fetchval("select count(*) from job_runs") == 1
 
 
 async def test_after_a_conflict_the_transaction_still_commits_the_callers_row(shop: Shop) -> None:

@@ -112,7 +112,8 @@ class Settings(BaseModel):
     database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
         None,
         repr=False,
-        description="The PostgreSQL (15 or newer) to use instead of the embedded one: `postgresql://user:password@host/name`.",
+        description="The PostgreSQL (15 or newer) to use instead of the embedded one: `postgresql://user:password@host/name`. "
+        "A PgBouncer in front of it is noticed.",
     )
     data_dir: Folder = Field(Path(".tawny"), description="The state folder: the embedded database and the generated secret.")
     app: str = Field(
@@ -145,7 +146,8 @@ class Settings(BaseModel):
     run_retention_days: Days = Field(90, description="Days after which runs that have ended are deleted.")
     log_retention_days: Days = Field(14, description="Days after which the log lines of runs are deleted.")
     notify: bool = Field(
-        True, description="Wake workers by NOTIFY. Turn it off behind PgBouncer; workers then find work by asking each second."
+        True,
+        description="Wake workers by NOTIFY. One behind PgBouncer hears none and asks each second; turn it off where all are.",
     )
     census_root: Folder | None = Field(
         None,

@@ -10,6 +10,7 @@ import pytest
 
 from api.world import World
 from tawny import runs
+from tawny.db.pool import Connection
 
 
 async def test_a_running_run_can_be_cancelled_and_its_worker_learns_of_it(world: World) -> None:
@@ -36,10 +37,10 @@ async def test_asking_again_before_that_is_granted_again(world: World) -> None:
     assert await world.conn.fetchval("select count(*) from run_events where kind = 'cancel_requested'") == 1
 
 
-async def test_the_worker_is_woken_by_its_id(world: World) -> None:
+async def test_the_worker_is_woken_by_its_id(world: World, direct_conn: Connection) -> None:
     worker_id, claimed = await world.running()
     heard: asyncio.Queue[object] = asyncio.Queue()
-    await world.conn.add_listener("tawny", lambda *told: heard.put_nowait(told[-1]))
+    await direct_conn.add_listener("tawny", lambda *told: heard.put_nowait(told[-1]))
     await world.cancel(claimed.id)
     message = await asyncio.wait_for(heard.get(), 10)
     while message == "run":  # from the trigger

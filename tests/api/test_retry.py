@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.world import World
+from tawny.db.pool import Connection
 
 
 async def test_a_retry_answers_201_with_a_new_pending_run(world: World) -> None:
@@ -75,9 +76,9 @@ async def test_another_body_is_refused(world: World, more: dict[str, Any], statu
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-async def test_a_waiting_worker_is_woken(world: World) -> None:
+async def test_a_waiting_worker_is_woken(world: World, direct_conn: Connection) -> None:
     heard: asyncio.Queue[object] = asyncio.Queue()
-    await world.conn.add_listener("tawny", lambda *told: heard.put_nowait(told[-1]))
+    await direct_conn.add_listener("tawny", lambda *told: heard.put_nowait(told[-1]))
     old = await world.ended()
     assert await asyncio.wait_for(heard.get(), 10) == "run"  # from the trigger
     await world.retry(old)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.world import World
+from tawny.db.pool import Connection
 
 
 async def test_a_trigger_answers_201_with_a_pending_run(world: World) -> None:
@@ -205,8 +206,8 @@ async def test_numbers_are_stored_exactly(world: World) -> None:
     assert run["params"] == params | {"project_id": str(world.project_id)}
 
 
-async def test_a_waiting_worker_is_woken(world: World) -> None:
+async def test_a_waiting_worker_is_woken(world: World, direct_conn: Connection) -> None:
     heard: asyncio.Queue[object] = asyncio.Queue()
-    await world.conn.add_listener("tawny", lambda *told: heard.put_nowait(told[-1]))
+    await direct_conn.add_listener("tawny", lambda *told: heard.put_nowait(told[-1]))
     await world.made()
     assert await asyncio.wait_for(heard.get(), 10) == "run"

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from time import monotonic
 
-from tawny.db.pool import UNREACHABLE, Connection, connect
+from tawny.db.pool import UNREACHABLE, Connection, connect, keeps_settings
 from tawny.errors import StartError
 
 OLDEST_POSTGRESQL = 15
@@ -53,7 +53,7 @@ async def migrate(conn: Connection, migrations: list[Migration] | None = None) -
     Safe to run from many processes at once: a transaction-level lock lets one migrate while the others wait and then find
     nothing to do.
     """
-    await _require_version(conn)
+    await _require_server(conn)
     applied = []
     for migration in migrations or known():
         async with conn.transaction():
@@ -90,7 +90,7 @@ async def _applied(conn: Connection) -> dict[int, int]:
 
 async def require_schema(conn: Connection) -> None:
     """Raise StartError unless this code can run on the schema of this database."""
-    await _require_version(conn)
+    await _require_server(conn)
     if not await _is_current(conn):
         raise StartError("The database has an older schema than this code needs: run `tawny migrate` (or start `tawny serve`).")
     await _require_code(conn)
@@ -102,10 +102,15 @@ async def _is_current(conn: Connection) -> bool:
     return newest is not None and newest >= known()[-1].number
 
 
-async def _require_version(conn: Connection) -> None:
+async def _require_server(conn: Connection) -> None:
     version = conn.get_server_version()
     if version.major < OLDEST_POSTGRESQL:
         raise StartError(f"Tawny needs PostgreSQL {OLDEST_POSTGRESQL} or newer; this server is {version.major}.{version.minor}.")
+    if not await keeps_settings(conn):
+        raise StartError(
+            "Something between Tawny and its database drops the settings of a connection in silence: "
+            "use PgBouncer there, or connect to the database itself."
+        )
 
 
 async def _require_code(conn: Connection) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from time import monotonic
 from typing import Any, Literal
 
 import asyncpg
+
+from tawny.db.pooler import PoolerConnection, connect_through_pooler, refused_by_pooler
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 Role = Literal["api", "worker"]
@@ -38,7 +41,6 @@ CALL_TIMEOUT = 4.5
 _LOOK_AGAIN = 0.2
 
 _SETTINGS: dict[str, str] = {
-    "timezone": "UTC",
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     # A stopped process must not hold a row lock for ever: nobody could take its runs back.
@@ -46,15 +48,43 @@ _SETTINGS: dict[str, str] = {
     # Tawny's statements have one good plan each; planning a list anew for each `limit` cost a third of its speed.
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
+    # Of no effect. PgBouncer refuses it, also one that was told to ignore those above; and it shows that the others were taken.
+    "tawny.settings": "on",
 }
+
+
+_behind_pooler: set[str] = set()
+"""The urls that have turned out to be a pooler's."""
 
 
 async def connect(url: str, *, timeout: float | None = CALL_TIMEOUT, application: str = "tawny") -> asyncpg.Connection:
     """Open one connection. With `timeout=None` a statement may take as long as it needs (migrations)."""
-    settings = dict(_SETTINGS, application_name=application)
-    if timeout is None:
-        settings |= {"statement_timeout": "0", "lock_timeout": "0"}
-    return await asyncpg.connect(url, timeout=CALL_TIMEOUT, command_timeout=timeout, server_settings=settings)
+    settings = _SETTINGS if timeout is not None else _SETTINGS | {"statement_timeout": "0", "lock_timeout": "0"}
+    return await _connect(url, settings=settings, application=application, timeout=CALL_TIMEOUT, command_timeout=timeout)
+
+
+async def _connect(url: str, *, settings: dict[str, str], application: str, **options: Any) -> asyncpg.Connection:
+    """Connect as to PostgreSQL; if it turns out to be a pooler, then and from then on as through a pooler."""
+    kept = {"timezone": "UTC", "application_name": application}
+    if url not in _behind_pooler:
+        try:
+            return await asyncpg.connect(url, server_settings=settings | kept, **options)
+        except asyncpg.ProtocolViolationError as error:
+            if not refused_by_pooler(error):
+                raise
+            _behind_pooler.add(url)
+    return await connect_through_pooler(url, settings, kept=kept, **options)
+
+
+def can_listen(conn: Connection) -> bool:
+    """Whether this connection hears of a NOTIFY. One through a pooler never does."""
+    return type(conn) is not PoolerConnection  # isinstance is true of every connection of asyncpg's
+
+
+async def keeps_settings(conn: Connection) -> bool:
+    """Whether Tawny's settings are in force here. A pooler that drops them in silence looks like PostgreSQL otherwise."""
+    in_force: bool = await conn.fetchval("select coalesce(current_setting('tawny.settings', true), '') = 'on'")
+    return in_force
 
 
 async def connect_when_ready(url: str, *, timeout: float | None = CALL_TIMEOUT, patience: float = 30.0) -> asyncpg.Connection:
@@ -139,9 +169,9 @@ async def open_pool(url: str, *, size: int = 10, application: str = "tawny", pat
         max_size=size,
         reset=_leave_as_is,
         max_inactive_connection_lifetime=0,
+        connect=partial(_connect, settings=_SETTINGS, application=application),
         timeout=CALL_TIMEOUT,
         command_timeout=CALL_TIMEOUT,
-        server_settings=dict(_SETTINGS, application_name=application),
     )
     opened = Pool(pool, size, patience)
     async with opened.acquire():

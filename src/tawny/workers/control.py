@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from tawny import __version__, runs
-from tawny.db.pool import BUSY, UNREACHABLE, connect
+from tawny.db.pool import BUSY, UNREACHABLE, can_listen, connect
 from tawny.jobs import Job
 from tawny.runs import Claimed, Crash, Finish, Held, Renewed
 from tawny.runs.wake import CHANNEL, NEW_RUN
@@ -174,7 +174,7 @@ class Control:
 
     async def _serve_on(self, conn: asyncpg.Connection) -> None:
         try:
-            if self._listen:
+            if self._listen and can_listen(conn):
                 await conn.add_listener(CHANNEL, self._hear)
             self._next_beat = self._next_claim = 0.0
             while True:
