@@ -30,8 +30,14 @@ def database() -> Iterator[str]:
     """
     given = os.environ.get(GIVEN)
     with _on_server(given) if given else _embedded() as url:
-        asking(url, migrate)
+        asyncio.run(_migrate(url))
         yield url
+
+
+async def _migrate(url: str) -> None:
+    conn = await connect(url, timeout=None)
+    await migrate(conn)
+    await conn.close()
 
 
 @contextmanager
@@ -56,7 +62,8 @@ def asking(url: str, verb: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
 
 
 async def _asking(url: str, verb: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-    conn = await connect(url, timeout=None, application="tawny-bench")
+    # Not as Tawny connects: behind PgBouncer that would be in a transaction, where nothing can be vacuumed.
+    conn = await asyncpg.connect(url, statement_cache_size=0, server_settings={"application_name": "tawny-bench"})
     try:
         return await verb(conn)
     finally:

@@ -19,7 +19,7 @@ import asyncpg
 import uvloop
 
 from tawny.db.ids import uuid7
-from tawny.db.pool import connect
+from tawny.db.pool import can_listen, connect
 
 _BATCH = 100
 _POLL = 1.0
@@ -47,7 +47,7 @@ async def _loop(given: Given) -> None:
     conn = await connect(given.url, application="bench-floor")
     worker_id = uuid7()
     woken = asyncio.Event()
-    if given.channel:
+    if given.channel and can_listen(conn):
         await conn.add_listener(given.channel, lambda *_: woken.set())
     await conn.execute(given.enlist, worker_id, os.getpid())
     while True:

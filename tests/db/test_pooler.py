@@ -66,6 +66,14 @@ async def test_a_transaction_finds_them_too_and_is_what_was_asked_for(conn: Conn
         assert await conn.fetchval("show transaction_isolation") == options.get("isolation", "read committed")
 
 
+async def test_a_transaction_that_is_begun_by_hand_is_one(conn: Connection) -> None:
+    await conn.execute("begin")
+    assert list(await conn.fetchrow(SHOWN)) == IN_FORCE
+    await conn.execute("insert into teams (id, name, slug) values (gen_random_uuid(), 'T', $1)", "t")
+    await conn.execute("rollback")
+    assert await conn.fetchval("select count(*) from teams") == 0
+
+
 async def test_a_connection_for_migrations_has_no_time_limit(database_url: str) -> None:
     conn = await connect(database_url, timeout=None)
     assert list(await conn.fetchrow(SHOWN))[:2] == ["0", "0"]
@@ -121,7 +129,15 @@ async def test_it_cannot_listen(conn: Connection, direct_conn: Connection) -> No
         await conn.add_listener("tawny", print)
 
 
-# A PgBouncer that was told to ignore settings
+# A PgBouncer with another configuration
+
+
+async def test_one_that_lends_a_server_for_longer_is_as_good(server_url: str, database_url: str) -> None:
+    with pooled(server_url, database=database_of(database_url), pool_mode="session") as url:
+        conn = await connect(url)
+        assert list(await conn.fetchrow(SHOWN)) == IN_FORCE
+        await require_schema(conn)
+        await conn.close()
 
 
 async def test_one_that_ignores_our_timeouts_is_still_seen_for_what_it_is(server_url: str, database_url: str) -> None:

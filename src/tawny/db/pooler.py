@@ -13,13 +13,14 @@ import asyncpg
 
 
 class PoolerConnection(asyncpg.Connection):
-    """Runs every statement in a transaction, and begins every transaction with Tawny's settings, in one message."""
+    """Runs every statement in a transaction, and begins every transaction with Tawny's settings, in the same message."""
 
     settings = ""
+    """What sets them, as SQL."""
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
-        if not args and query.startswith("BEGIN") and not self.is_in_transaction():  # asyncpg's own, of `transaction()`
-            return await super().execute(query + self.settings, **options)
+        if not self.is_in_transaction() and query[:5].upper() == "BEGIN":  # what `transaction()` says, or somebody by hand
+            return await super().execute(f"{query};{self.settings}", **options)
         async with self._transaction():
             return await super().execute(query, *args, **options)
 
@@ -61,7 +62,7 @@ async def connect_through_pooler(
     url: str, settings: Mapping[str, str], *, kept: Mapping[str, str], **options: Any
 ) -> PoolerConnection:
     """Open a connection whose transactions begin with `settings`. The pooler itself sees to those that are `kept`."""
-    # Without a cache asyncpg names no statement, and parses each anew in the message that runs it.
+    # Without a cache asyncpg gives statements no names, and parses each in the very message that runs it.
     conn: PoolerConnection = await asyncpg.connect(
         url, server_settings=dict(kept), **options | {"connection_class": PoolerConnection, "statement_cache_size": 0}
     )
