@@ -1,8 +1,9 @@
 """The guides show code that is there, or that works: no block of theirs is only prose.
 
-A block names a file. One of this repository (`python examples/resume.py`) is an excerpt of it, word for word. Any other
+A block of Python names a file. One of this repository (`python examples/resume.py`) is an excerpt of it, word for word. Any other
 (`python jobs.py`) is that file as a reader would save it: it passes mypy --strict, loads as an app where it defines one, and its
-tests pass.
+tests pass. A configuration (`ini pgbouncer.ini`) can be read as one; the walk of what it belongs to starts with it. Lines for a
+shell (`sh`) name only settings and commands that there are.
 """
 
 from __future__ import annotations
@@ -12,15 +13,21 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
+from tawny.cli import app
+from tawny.config import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs/guides").glob("*.md"))
 MOST_LINES = 150
 
+INFO = re.compile(r"python \S+\.py|ini \S+\.ini|sh")
 BLOCK = re.compile(r"^```(.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 every_guide = pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
@@ -34,8 +41,12 @@ class Block:
     code: str
 
     @property
+    def language(self) -> str:
+        return self.info.partition(" ")[0]
+
+    @property
     def file(self) -> str:
-        return self.info.removeprefix("python").strip()
+        return self.info.partition(" ")[2]
 
     @property
     def is_excerpt(self) -> bool:
@@ -47,7 +58,7 @@ def blocks(page: str) -> list[Block]:
 
 
 def saved(guide: Path) -> Iterator[Block]:
-    return (block for block in blocks(guide.read_text()) if not block.is_excerpt)
+    return (block for block in blocks(guide.read_text()) if block.language == "python" and not block.is_excerpt)
 
 
 def is_excerpt_of(code: str, whole: str) -> bool:
@@ -75,12 +86,37 @@ def test_it_is_one_page(guide: Path) -> None:
 
 @every_guide
 def test_it_shows_code_before_it_explains(guide: Path) -> None:
-    assert guide.read_text().index("```python") < guide.read_text().index("\n## ")
+    assert guide.read_text().index("```") < guide.read_text().index("\n## ")
 
 
 @every_guide
-def test_each_block_is_python_and_names_a_file(guide: Path) -> None:
-    assert [block.info for block in blocks(guide.read_text()) if not re.fullmatch(r"python \S+\.py", block.info)] == []
+def test_each_block_says_what_it_is_and_names_its_file(guide: Path) -> None:
+    assert [block.info for block in blocks(guide.read_text()) if not INFO.fullmatch(block.info)] == []
+
+
+@every_guide
+def test_a_configuration_can_be_read_as_one(guide: Path) -> None:
+    for block in blocks(guide.read_text()):
+        if block.language == "ini":
+            ConfigParser().read_string(block.code)
+
+
+@every_guide
+def test_lines_for_a_shell_name_only_what_there_is(guide: Path) -> None:
+    assert [block.code for block in blocks(guide.read_text()) if block.language == "sh" and unknown_in(block.code)] == []
+
+
+def unknown_in(lines: str) -> set[str]:
+    """The settings and the commands in these lines for a shell that Tawny does not have."""
+    settings = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    commands = {f"tawny {name}" for name in get_command(app).commands}
+    named = re.findall(rf"\b{PREFIX}\w+|(?<![\w/.:])tawny [a-z]+", lines)
+    return set(named) - settings - commands
+
+
+def test_what_there_is_not_is_seen() -> None:
+    assert unknown_in("export TAWNY_LEASE=30s\ntawny serve --port 0\npsql postgresql://tawny@db/tawny\n") == set()
+    assert unknown_in("TAWNY_LEAS=30s tawny server\ntawny work\n") == {"TAWNY_LEAS", "tawny server"}
 
 
 @every_guide

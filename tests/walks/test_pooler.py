@@ -1,10 +1,13 @@
-"""A server and workers whose database is behind PgBouncer, in transaction mode and with few servers."""
+"""A server and workers whose database is behind PgBouncer, configured as the guide shows, but with few servers."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -16,10 +19,23 @@ from tests.walks.house import LEASE, House
 
 pytestmark = pytest.mark.walk
 
+GUIDE = Path(__file__).parents[2] / "docs/guides/scaling.md"
+
+
+def shown_in_the_guide() -> dict[str, str]:
+    """The configuration, but where it listens and for whom, and how many servers there are."""
+    shown = re.search(r"^```ini pgbouncer.ini\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    assert shown
+    parser = ConfigParser()
+    parser.read_string(shown[1])
+    ours = {name: value for name, value in parser["pgbouncer"].items() if not name.startswith(("listen_", "auth_"))}
+    assert ours.pop("default_pool_size")
+    return ours
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with temporary_server() as server, pooled(server) as url:
+    with temporary_server() as server, pooled(server, **shown_in_the_guide()) as url:
         yield House(tmp_path_factory.mktemp("house"), TAWNY_DATABASE_URL=url)
 
 
