@@ -92,10 +92,9 @@ async def test_progress_and_a_cancel_pass_while_a_handler_blocks_its_loop(floor)
 
 async def test_a_run_whose_process_is_killed_goes_on_from_its_checkpoint_at_once(floor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tawny.workers.control.POLL", 600.0)
+    run_id, plainly = await floor.trigger("resumes"), await floor.trigger("resumes_plainly")
     async with floor.working(address=ADDRESS):
-        run_id = await floor.trigger("resumes")
-        row = await floor.ended(run_id)
-        plain = await floor.ended(await floor.trigger("resumes_plainly"))
+        row, plain = await floor.ended(run_id), await floor.ended(plainly)
     result = json.loads(row["result"])
     assert (row["status"], row["crashes"], row["failures"]) == ("completed", 1, 0)
     assert (result["attempt"], result["checkpointed"]) == (2, json.loads(row["checkpoint"]))
