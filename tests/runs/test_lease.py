@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from tawny import runs
 from tawny.db.ids import uuid7
 
@@ -83,16 +85,44 @@ async def test_a_crash_charged_to_a_living_worker_is_forgiven_once(house, reap) 
     assert await house.facts(claimed.id) == ["triggered", "started", "lost", "released"]
 
 
+async def lose(house, reap) -> UUID:
+    """The run whose attempt has just been taken back from a worker that died."""
+    worker_id = await house.enlist()
+    (claimed,) = await house.claim(worker_id)
+    await house.die(worker_id)
+    await reap()
+    return claimed.id
+
+
 async def test_a_run_that_freezes_whatever_worker_it_is_on_is_forgiven_once_only(house, reap) -> None:
     run_id = await house.trigger()
     for attempt in (1, 2, 3):
-        worker_id = await house.enlist()
-        await house.claim(worker_id)
-        await house.die(worker_id)
-        await reap()
+        assert await lose(house, reap) == run_id
         await runs.release(house.conn, [(run_id, attempt)])
     assert (await house.row(run_id))["crashes"] == 2
     assert (await house.facts(run_id)).count("released") == 1
+
+
+async def test_of_two_crashes_that_are_told_of_at_once_one_is_forgiven(house, reap) -> None:
+    run_id = await house.trigger()
+    assert run_id == await lose(house, reap) == await lose(house, reap)
+    await runs.release(house.conn, [(run_id, 2), (run_id, 1)])
+    assert (await house.row(run_id))["crashes"] == 1
+    assert await house.facts(run_id) == ["triggered", "started", "lost", "started", "lost", "released"]
+
+
+async def test_a_crash_that_a_checkpoint_took_back_is_not_forgiven_in_place_of_a_later_one(house, reap) -> None:
+    await house.trigger()
+    run_id = await lose(house, reap)
+    worker_id = await house.enlist()
+    await house.claim(worker_id)
+    await runs.save_checkpoints(house.conn, [((run_id, 2), "{}")])
+    await house.die(worker_id)
+    await reap()
+    await runs.release(house.conn, [(run_id, 1)])
+    assert (await house.row(run_id))["crashes"] == 1
+    await runs.release(house.conn, [(run_id, 2)])
+    assert (await house.row(run_id))["crashes"] == 0
 
 
 async def test_a_release_by_an_old_attempt_changes_nothing_of_the_new_one(house, reap) -> None:

@@ -516,21 +516,36 @@ select id from released;
 
 -- name: forgive(run_ids, attempts)!
 -- scope: system (guarded by the attempt that only the run's own worker held)
--- Takes back the crash that a reaper charged to an attempt whose worker turns out to be alive: it had only lost its lease.
--- The fact is a late `released` of the same attempt, and makes this safe to repeat. Once per run: one that freezes whatever
--- worker it is on would be forgiven, and begun anew, for ever. Call `hold` first: without the lock, a repeat that waits here for
--- the first would not see its fact.
-with forgiven as (
+-- Takes back a crash that was charged to an attempt whose worker turns out to be alive: it had only lost its lease. Charged are the
+-- newest `crashes` losses: a checkpoint took back all before it. The fact is a late `released` of the same attempt, and makes this
+-- safe to repeat. Once per run: one that freezes whatever worker it is on would be forgiven, and begun anew, for ever.
+-- Call `hold` first: without the lock, a repeat that waits here for the first would not see its fact.
+with charged as (
+    select r.id, r.crashes
+    from job_runs as r
+    where r.id = any(:run_ids::uuid[]) and r.outcome is null and r.crashes > 0 and not exists (
+        select from run_events as l
+        join run_events as e on e.run_id = l.run_id and e.attempt = l.attempt and e.kind = 'released'
+        where l.run_id = r.id and l.kind = 'lost'
+    )
+),
+losses as (
+    select c.id, c.crashes, e.attempt, row_number() over (partition by e.run_id order by e.attempt desc) as nth
+    from charged as c
+    join run_events as e on e.run_id = c.id and e.kind = 'lost'
+),
+forgivable as (
+    select distinct on (l.id) l.id, l.attempt
+    from losses as l
+    join unnest(:run_ids::uuid[], :attempts::integer[]) as h (id, attempt) on h.id = l.id and h.attempt = l.attempt
+    where l.nth <= l.crashes
+    order by l.id, l.attempt
+),
+forgiven as (
     update job_runs as r set crashes = r.crashes - 1, last_seq = r.last_seq + 1
-    from unnest(:run_ids::uuid[], :attempts::integer[]) as h (id, attempt)
-    where r.id = h.id and r.outcome is null and r.crashes > 0
-        and exists (select from run_events as e where e.run_id = h.id and e.attempt = h.attempt and e.kind = 'lost')
-        and not exists (
-            select from run_events as l
-            join run_events as e on e.run_id = l.run_id and e.attempt = l.attempt and e.kind = 'released'
-            where l.run_id = h.id and l.kind = 'lost'
-        )
-    returning r.id, r.last_seq, r.team_id, h.attempt
+    from forgivable as f
+    where r.id = f.id
+    returning r.id, r.last_seq, r.team_id, f.attempt
 )
 insert into run_events (run_id, seq, team_id, kind, attempt)
 select id, last_seq, team_id, 'released', attempt from forgiven;
