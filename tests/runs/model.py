@@ -329,4 +329,5 @@ def _tell(told: Told, fact: Fact) -> Told:
     origins, status = _MOVES[kind]
     where = told.last if told.status == "pending" and told.last in ("lost", "cancel_requested") else told.status
     assert where in origins, f"{fact} after {told}"
+    assert not told.cancel_requested or kind in ("lost", "cancelled"), f"{fact} of a run that was asked to stop"
     return Told(status, attempt, told.cancel_requested, kind)
