@@ -46,7 +46,9 @@ class Row:
     attempt: int = 0
     failures: int = 0
     charged: frozenset[int] = frozenset()
-    """Attempts lost without a goodbye since the last checkpoint, save those that were forgiven."""
+    """Attempts lost without a goodbye since the last checkpoint, save the one that was forgiven."""
+    forgiven: bool = False
+    """Whether one was: that is done once."""
     cancel_requested: bool = False
     lease: Lease | None = None
     """That of the worker which has the run: there exactly while it is running."""
@@ -201,8 +203,8 @@ def _by_holder(row: Row, event: ByHolder, now: float) -> Decision:
 def _too_late(row: Row, event: ByHolder) -> Decision:
     """The run is in other hands. All that is left to an attempt is to show that it lived when it was taken for dead."""
     match event:
-        case Release(attempt) if attempt in row.charged:
-            return replace(row, charged=row.charged - {attempt}), (Fact("released", attempt),)
+        case Release(attempt) if attempt in row.charged and not row.forgiven:
+            return replace(row, charged=row.charged - {attempt}, forgiven=True), (Fact("released", attempt),)
         case Progress() | Checkpoint() | Finish() | Release() | Crash() | Overdue():
             return row, ()
         case _:

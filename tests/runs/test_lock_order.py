@@ -145,7 +145,9 @@ async def test_a_bulk_cancel_whose_own_run_is_reaped_with_one_that_was_to_be_can
             return await runs.fence(conn, (own.id, own.attempt), "{}")
 
         async def check(answers: Answers) -> None:
-            assert answers["reap"] == {own.id: "pending", other.id: "cancelled"}
+            taken = {own.id: "pending", other.id: "cancelled"}
+            # While the batch holds its own run, that is left for the next look.
+            assert answers["reap"] in (taken, {other.id: "cancelled"})
 
         return Stage({"bulk": Part(batch), "reap": reap()}, check)
 
