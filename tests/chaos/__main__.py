@@ -12,14 +12,17 @@ import tempfile
 from pathlib import Path
 
 import uvloop
+from tests.chaos.mutants import MUTANTS, source_of
 from tests.chaos.plan import Scenario
 from tests.chaos.report import line_of, say_outcome
-from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.scenarios import HUNT, SCENARIOS
 from tests.chaos.stage import Outcome, perform
 
 
 def main() -> int:
     options = _options()
+    if options.mutants is not None:
+        return _hunt(options)
     scenarios = [SCENARIOS[name] for name in options.scenario]
     share = 1.0 if options.seconds is None else options.seconds / sum(scenario.seconds for scenario in scenarios)
     _say(f"seed {options.seed}: {', '.join(options.scenario)}")
@@ -31,6 +34,25 @@ def main() -> int:
     return 1 if broken else 0
 
 
+def _hunt(options: argparse.Namespace) -> int:
+    """The unchanged copy has to pass, and each mutant has to be caught."""
+    caught = {}
+    for mutant in [None, *(MUTANTS[number] for number in options.mutants)]:
+        _say(f"mutant {mutant.number}: {mutant.title}" if mutant else "the unchanged copy")
+        with source_of(mutant) as source:
+            outcome = _perform(HUNT, options, HUNT.seconds, source)
+        broken = set(outcome.broken) - {"I13"}
+        caught[str(mutant.number if mutant else 0)] = sorted(broken, key=lambda name: int(name[1:]))
+        if mutant is None and outcome.broken:
+            _say("the unchanged copy fails: there is nothing to compare mutants with")
+            return 1
+    missed = [number for number in options.mutants if not MUTANTS[number].expected & set(caught[str(number)])]
+    if options.json:
+        print(json.dumps({"seed": options.seed, "missed": missed, "caught": caught}))
+    _say(f"missed: {', '.join(map(str, missed))}" if missed else f"all {len(options.mutants)} mutants were caught")
+    return 1 if missed else 0
+
+
 def _can(scenario: Scenario) -> bool:
     if scenario.disk and os.geteuid() != 0:
         _say(f"{scenario.name} is left out: only root can mount the small disk that it fills")
@@ -38,11 +60,11 @@ def _can(scenario: Scenario) -> bool:
     return True
 
 
-def _perform(scenario: Scenario, options: argparse.Namespace, seconds: float) -> Outcome:
+def _perform(scenario: Scenario, options: argparse.Namespace, seconds: float, source: Path | None = None) -> Outcome:
     _say(f"{scenario.name}: {scenario.title} ({seconds:.0f} s)")
     folder = Path(tempfile.mkdtemp(prefix=f"tawny-chaos-{scenario.name}-"))
     try:
-        outcome = uvloop.run(perform(scenario, options.seed, seconds, folder))
+        outcome = uvloop.run(perform(scenario, options.seed, seconds, folder, source))
     finally:
         if options.keep:
             _say(f"  everything it left is in {folder}")
@@ -59,12 +81,26 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--scenario", type=_names, default=list(SCENARIOS), help="such as C1,C3; all of them unless given")
     parser.add_argument("--seconds", type=float, help="how long faults go on in all scenarios together, instead of the full time")
+    parser.add_argument(
+        "--mutants",
+        type=_numbers,
+        nargs="?",
+        const=list(MUTANTS),
+        help="hunt bugs that are put into a copy of the source on purpose: such as 1,3, or all of them",
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON with every figure")
     parser.add_argument("--keep", action="store_true", help="keep ledgers and logs, and say where they are")
     options = parser.parse_args()
     if options.seed is None:
         options.seed = secrets.randbelow(1_000_000)
     return options
+
+
+def _numbers(text: str) -> list[int]:
+    numbers = [int(word) for word in text.split(",")]
+    if unknown := [number for number in numbers if number not in MUTANTS]:
+        raise argparse.ArgumentTypeError(f"there is no mutant {unknown[0]}; there are {', '.join(map(str, MUTANTS))}")
+    return numbers
 
 
 def _names(text: str) -> list[str]:

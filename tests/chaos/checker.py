@@ -64,6 +64,9 @@ def one_end(evidence: Evidence) -> Iterator[str]:
         yield from (f"run {run}: progress of an attempt that was over was stored" for c in changes if c["stale"])
     for run, events in _by_run(evidence.events).items():
         yield from _illegal_events(run, events)
+    for ended in evidence.runs:
+        if ended["result_of"] not in (None, ended["attempt"]):
+            yield f"run {ended['id']} has the result of attempt {ended['result_of']}, and its last one was {ended['attempt']}"
 
 
 def _legal(change: Row) -> bool:
@@ -189,10 +192,9 @@ def quiet_logs(evidence: Evidence) -> Iterator[str]:
 
 
 def _found_no_database(evidence: Evidence, end: Fact) -> bool:
-    """Whether it ended at its very start with exit code 1, because there was no database: to be started again, it says."""
-    born = end["at"] - end["age"]
-    away = any(down - 0.5 <= end["at"] and born <= up + 0.5 for down, up in outages(evidence))
-    return end["code"] == 1 and end["age"] < _STARTING and away
+    """Whether it ended at its very start without a database, as it says; whoever runs it starts it again."""
+    says_so = "The database cannot be reached" in evidence.logs.get(end["name"], "")
+    return end["code"] == 1 and end["age"] < _STARTING and says_so
 
 
 def outages(evidence: Evidence) -> Iterator[tuple[float, float]]:

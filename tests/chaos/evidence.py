@@ -27,7 +27,8 @@ class Evidence:
     facts: list[Fact]
     """In the order of their times."""
     runs: list[Row]
-    """id, call, slot, job_type, status, error_code, attempt, crashes; in the order in which they were made."""
+    """id, call, slot, job_type, status, error_code, attempt, crashes, result_of (the attempt that its result names); in the order
+    in which they were made."""
     events: list[Row]
     """run, seq, kind, attempt, worker; in their order within each run."""
     audit: list[Row] = field(default_factory=list)

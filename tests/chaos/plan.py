@@ -64,6 +64,7 @@ class Scenario:
     loss: float = 0.0
     latency: float = 0.0
     job_types: tuple[str, ...] = WORK
+    projects: int = 150
     embedded: bool = False
     """On the embedded database, which `tawny serve` itself keeps alive."""
     disk: int | None = None

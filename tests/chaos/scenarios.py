@@ -81,6 +81,30 @@ def old_snapshot(chance: Random, seconds: float) -> list[Fault]:
     return [Fault(seconds / 3, "snapshot", 0, seconds * 2 / 3 - 0.5)]
 
 
+def hunt(chance: Random, seconds: float) -> list[Fault]:
+    """A little of everything that can bring a bug to light, on few slots."""
+    frozen = (LEASE + 1.2, LEASE + 1.8)
+    return [
+        *every(chance, "kill", (1.5, 2.5), seconds, targets=6),
+        *every(chance, "stop", (2.0, 3.0), seconds, seconds=frozen, targets=6),
+        *every(chance, "freeze_in_write", (1.2, 2.0), seconds, first=0.5, seconds=frozen, targets=6),
+        *every(chance, "kill_api", (8.0, 9.0), seconds, first=4.0),
+        *every(chance, "restart_immediate", (6.0, 7.0), seconds, first=6.0),
+    ]
+
+
+HUNT: Final = Scenario(
+    "hunt",
+    "kills, stops, frozen and lost writes, and restarts, on few slots",
+    25,
+    hunt,
+    gates={"acked": 100},
+    workers=6,
+    projects=12,
+    loss=0.01,
+)
+"""What finds the mutants."""
+
 SCENARIOS: Final = {
     scenario.name: scenario
     for scenario in (

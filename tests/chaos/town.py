@@ -27,7 +27,6 @@ from tawny.db import embedded
 from tawny.db.ids import uuid7
 
 LEASE = 2.0
-PROJECTS = 150
 _READY = 60.0
 _DRAIN = 45.0
 
@@ -166,7 +165,7 @@ class Town:
         key = re.search(r"^ +(tawny_\w+)$", said, re.MULTILINE)
         assert key, said
         self.team_id = re.findall(r'" \(([0-9a-f-]{36})\)', said)[0]
-        projects = [str(uuid7()) for _ in range(PROJECTS)]
+        projects = [str(uuid7()) for _ in range(self.scenario.projects)]
         self.bell = Doorbell(f"http://127.0.0.1:{self.front.port}", key[1], self.team_id, projects, self.ledger)
 
     @property
@@ -363,7 +362,7 @@ class Outage:
 
 _RUNS = """
 select id::text, params ->> 'call' as call, project_id::text || ' ' || job_type as slot, job_type, status, error_code,
-    attempt, crashes
+    attempt, crashes, (result ->> 'attempt')::integer as result_of
 from job_runs order by created_at, id
 """
 _EVENTS = """
