@@ -92,7 +92,7 @@ async def _clutch(town: Town, fault: Fault) -> None:
 
 
 async def _next(proxy: Proxy, wanted: Callable[[Link, bytes], bool], then: Callable[[], object], within: float = 6.0) -> None:
-    """Do something at the moment at which a worker sends what is wanted, before it is passed on."""
+    """Do something at the moment at which a worker sends what is wanted, before it is passed on; not at all if it comes late."""
     seen = asyncio.Event()
 
     def look(link: Link, chunk: bytes) -> None:
@@ -104,6 +104,7 @@ async def _next(proxy: Proxy, wanted: Callable[[Link, bytes], bool], then: Calla
     with suppress(TimeoutError):
         async with asyncio.timeout(within):
             await seen.wait()
+    seen.set()
 
 
 def _of(name: str, text: bytes = b"") -> Callable[[Link, bytes], bool]:

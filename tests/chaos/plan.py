@@ -28,8 +28,8 @@ class Fault:
 def every(
     chance: Random, kind: str, gap: Span, until: float, *, first: float = 1.0, seconds: Span = (0.0, 0.0), targets: int = 1
 ) -> Iterator[Fault]:
-    """Faults of one kind, with gaps between them drawn from `gap`."""
-    at = first
+    """Faults of one kind, with gaps between them drawn from `gap`; one at least."""
+    at = within(first, until)
     while at < until:
         yield Fault(round(at, 3), kind, chance.randrange(targets), round(chance.uniform(*seconds), 3))
         at += chance.uniform(*gap)
@@ -38,9 +38,15 @@ def every(
 def spread(chance: Random, kinds: list[str], until: float, *, first: float = 1.0, seconds: Span = (0.0, 0.0)) -> Iterator[Fault]:
     """These faults, each once, in a drawn order, evenly over the time."""
     shuffled = chance.sample(kinds, len(kinds))
+    first = within(first, until)
     apart = (until - first) / len(shuffled)
     for place, kind in enumerate(shuffled):
         yield Fault(round(first + place * apart, 3), kind, chance.randrange(64), round(chance.uniform(*seconds), 3))
+
+
+def within(first: float, until: float) -> float:
+    """When the first of them comes: earlier than that in a short cut, which is to see each of them too."""
+    return min(first, until / 2)
 
 
 Planner = Callable[[Random, float], list[Fault]]

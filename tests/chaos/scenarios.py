@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import cycle
 from random import Random
 from typing import Final
 
-from tests.chaos.plan import Fault, Scenario, every, spread
+from tests.chaos.plan import Fault, Scenario, every, spread, within
 
 LEASE: Final = 2.0
 
@@ -23,8 +24,11 @@ def mixed(chance: Random, seconds: float) -> list[Fault]:
     ]
 
 
-def _steps(first: float, apart: float, until: float) -> list[float]:
-    return [first + apart * number for number in range(int(max(0.0, until - first) / apart) + 1)]
+def _steps(first: float, apart: float, until: float) -> Iterator[float]:
+    at = within(first, until)
+    while at < until:
+        yield at
+        at += apart
 
 
 def lost_replies(chance: Random, seconds: float) -> list[Fault]:
@@ -36,14 +40,19 @@ def zombies(chance: Random, seconds: float) -> list[Fault]:
     kinds = ["stop", "stop_in_heartbeat", "stop_in_write", "stop_in_transaction", "stop_at_commit"]
     kinds += ["freeze_in_write", "freeze_in_write", "freeze_in_heartbeat", "freeze_at_commit", "clutch"]
     rounds = max(1, round(seconds / 5))
-    return list(spread(chance, kinds * rounds, seconds - 3, seconds=frozen))
+    return list(spread(chance, kinds * rounds, _early(seconds, 3), seconds=frozen))
+
+
+def _early(seconds: float, before: float) -> float:
+    """Until when faults begin that want so much time to show what they do."""
+    return max(seconds - before, seconds / 2)
 
 
 def database_storm(chance: Random, seconds: float) -> list[Fault]:
     share = seconds / 30
     kinds = _times(share, restart_immediate=5, restart_fast=3, kill_database=1, crash_database=10, end_sessions=3)
     taken = min(3.0, seconds / 8)
-    return [Fault(1.0, "exhaust", 0, taken), *spread(chance, kinds, seconds, first=1.5 + taken)]
+    return [Fault(within(1.0, seconds), "exhaust", 0, taken), *spread(chance, kinds, seconds, first=1.5 + taken)]
 
 
 def _times(share: float, **kinds: int) -> list[str]:
@@ -53,7 +62,7 @@ def _times(share: float, **kinds: int) -> list[str]:
 def bad_network(chance: Random, seconds: float) -> list[Fault]:
     short = [*["reset"] * 4, *["close"] * 4, "slow", "cut_commit", "cut_commit"]
     long = ["freeze", "freeze_replies", "trickle", "freeze_api"]
-    until = max(4.0, seconds - 6)
+    until = _early(seconds, 6)
     return [
         *spread(chance, short, until, seconds=(1.5, 3.0)),
         *spread(chance, long, until, first=2.0, seconds=(6.0, 6.5)),
@@ -65,7 +74,7 @@ def disk_full(chance: Random, seconds: float) -> list[Fault]:
 
 
 def poison(chance: Random, seconds: float) -> list[Fault]:
-    return [Fault(2.0, "poison")]
+    return [Fault(within(2.0, seconds), "poison")]
 
 
 def shutdowns(chance: Random, seconds: float) -> list[Fault]:
