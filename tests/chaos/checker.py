@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from tests.chaos.evidence import Evidence, Row
 from tests.chaos.ledger import Fact
+from tests.chaos.plan import WORK
 
 TERMINAL = {"completed", "failed", "cancelled"}
 
@@ -26,6 +27,10 @@ _LEGAL = {
 
 # What a worker says about its own attempt. Nothing of it may come once a later attempt has started.
 _SAID_BY_THE_ATTEMPT = TERMINAL | {"retrying", "lost"}
+_OVER = _SAID_BY_THE_ATTEMPT | {"released"}
+
+_SAY_WHEN_THEY_ARE_THROUGH = {*WORK, "clutch"}
+"""Job types whose handlers leave a fact about their end. Of the others nobody can say whether they were running."""
 
 _ROOM = 0.10
 _SLACK_MEMORY = 6 * 2**20
@@ -36,14 +41,19 @@ _SLACK_FILES = 12
 def judge(evidence: Evidence, gates: Mapping[str, float], figures: Mapping[str, float]) -> dict[str, list[str]]:
     """Each broken invariant with what broke it; empty when all hold. `gates` are compared with `figures`."""
     found = {name: list(check(evidence)) for name, check in INVARIANTS.items()}
-    found["I13"] = [
-        f"{name} is {figures.get(name, 0)}, not {least:g}" for name, least in gates.items() if figures.get(name, 0) < least
-    ]
+    found["I13"] = list(enough_happened(gates, figures))
     return {name: broken for name, broken in found.items() if broken}
 
 
+def enough_happened(gates: Mapping[str, float], figures: Mapping[str, float]) -> Iterator[str]:
+    """I13: a scenario in which too little happened has shown nothing."""
+    for name, least in gates.items():
+        if figures.get(name, 0) < least:
+            yield f"{name} is {figures.get(name, 0)}, not {least:g}"
+
+
 def nothing_lost(evidence: Evidence) -> Iterator[str]:
-    """I1: the run of every acknowledged trigger is there, and has ended. An acknowledged cancel was kept."""
+    """I1: the run of every acknowledged trigger is there, every run has ended, and an acknowledged cancel was kept."""
     runs = {run["id"]: run for run in evidence.runs}
     for fact in evidence.of("ok"):
         run = runs.get(fact["run"])
@@ -79,14 +89,22 @@ def _illegal_events(run: str, events: list[Row]) -> Iterator[str]:
         yield f"run {run} ended {len(ends)} times: {', '.join(ends)}"
     if [event["seq"] for event in events] != list(range(1, len(events) + 1)):
         yield f"run {run}: its events are not numbered 1, 2, 3 …"
-    started = 0
+    yield from _illegal_attempts(run, events)
+
+
+def _illegal_attempts(run: str, events: list[Row]) -> Iterator[str]:
+    started, over = 0, True
     for event in events:
-        if event["kind"] == "started":
-            if event["attempt"] != started + 1:
-                yield f"run {run}: attempt {event['attempt']} started after attempt {started}"
-            started = event["attempt"]
-        elif event["kind"] in _SAID_BY_THE_ATTEMPT and event["attempt"] < started:
-            yield f"run {run}: {event['kind']} was stored for attempt {event['attempt']} when attempt {started} had started"
+        kind, attempt = event["kind"], event["attempt"]
+        if kind == "started":
+            if attempt != started + 1:
+                yield f"run {run}: attempt {attempt} started after attempt {started}"
+            elif not over:
+                yield f"run {run}: attempt {attempt} started when attempt {started} was not over"
+            started, over = attempt, False
+        elif kind in _SAID_BY_THE_ATTEMPT and attempt < started:
+            yield f"run {run}: {kind} was stored for attempt {attempt} when attempt {started} had started"
+        over = over or (kind in _OVER and attempt == started)
 
 
 def one_active_run(evidence: Evidence) -> Iterator[str]:
@@ -153,12 +171,14 @@ def no_phantom(evidence: Evidence) -> Iterator[str]:
 
 
 def charged_as_crashed(evidence: Evidence) -> Iterator[str]:
-    """I9: a crash is charged to an attempt whose process died under it, and to no other."""
+    """I9: a crash is charged to each attempt whose process died under it, and to no other."""
+    yield from _charged_alive(evidence)
+    yield from _died_uncharged(evidence)
+
+
+def _charged_alive(evidence: Evidence) -> Iterator[str]:
     dead = {fact["pid"] for fact in evidence.of("kill", "exit")}
-    clutches = {run["id"] for run in evidence.runs if run["job_type"] == "clutch"}
-    # By the harness, or by a run that let no other thread come to act.
-    disturbed = {fact["pid"] for fact in evidence.of("stop", "frozen")}
-    disturbed |= {fact["pid"] for fact in evidence.of("start") if fact["run"] in clutches}
+    disturbed = {fact["pid"] for fact in _disturbances(evidence)}
     for run, events in _by_run(evidence.events).items():
         workers = {event["attempt"]: _pid(event["worker"]) for event in events if event["kind"] == "started"}
         forgiven = {event["attempt"] for event in events if event["kind"] == "released"}
@@ -171,10 +191,52 @@ def charged_as_crashed(evidence: Evidence) -> Iterator[str]:
                 yield f"run {run}: attempt {attempt} was charged a crash, and its worker lives"
 
 
+def _disturbances(evidence: Evidence) -> list[Fact]:
+    """What makes a process lose its lease: the harness, or a run that lets no other thread come to act."""
+    clutches = {run["id"] for run in evidence.runs if run["job_type"] == "clutch"}
+    return [*evidence.of("stop", "frozen"), *(fact for fact in evidence.of("start") if fact["run"] in clutches)]
+
+
+def _died_uncharged(evidence: Evidence) -> Iterator[str]:
+    closings: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for event in evidence.events:
+        closings[event["run"], event["attempt"]].add(event["kind"])
+    away = list(outages(evidence))
+    for start, killed in killed_attempts(evidence):
+        closing = closings[start["run"], start["attempt"]]
+        # Whatever it said of its own end was on its way already: a handler that raised leaves no fact here. And one whose
+        # lease ended with the database away may have raised, and been given back, before its process was killed.
+        spared = closing & (TERMINAL | {"retrying"}) or any(down <= killed and start["at"] <= up for down, up in away)
+        if "released" in closing and not spared:
+            yield f"run {start['run']}: attempt {start['attempt']} died with its process, and was given back without a charge"
+
+
+def killed_attempts(evidence: Evidence) -> Iterator[tuple[Fact, float]]:
+    """The starts of attempts that ran until their process was killed, and when that was.
+
+    Left out are processes that had been stopped, cut off or told to end before: those may have lost what they ran already. So is
+    what runs in a process of its own. An attempt whose claim was answered to nobody has no start.
+    """
+    kills = {fact["pid"]: fact["at"] for fact in evidence.of("kill")}
+    types = {run["id"]: run["job_type"] for run in evidence.runs}
+    through = {_attempt(fact): fact["at"] for fact in reversed(evidence.of("end", "refused_call", "accepted"))}
+    disturbed = _times([*_disturbances(evidence), *evidence.of("term")])
+    for start in evidence.of("start"):
+        killed = kills.get(start["pid"], -1.0)
+        running = start["at"] <= killed < through.get(_attempt(start), float("inf"))
+        undisturbed = all(at > killed for at in disturbed.get(start["pid"], ()))
+        if running and undisturbed and types.get(start["run"]) in _SAY_WHEN_THEY_ARE_THROUGH:
+            yield start, killed
+
+
+def _attempt(fact: Fact) -> tuple[str, int]:
+    return fact["run"], fact["attempt"]
+
+
 def _own_process(evidence: Evidence, run: str, attempt: int) -> bool:
     """Whether this attempt wrote from a process that is no worker: an isolated one, whose death costs the worker nothing."""
     workers = {fact["pid"] for fact in evidence.of("born")}
-    return any(f["pid"] not in workers for f in evidence.of("start") if (f["run"], f["attempt"]) == (run, attempt))
+    return any(fact["pid"] not in workers for fact in evidence.of("start") if _attempt(fact) == (run, attempt))
 
 
 def quiet_logs(evidence: Evidence) -> Iterator[str]:

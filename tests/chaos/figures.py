@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import ceil
 from typing import Any
 
 from tests.chaos import checker
 from tests.chaos.evidence import Evidence
-from tests.chaos.ledger import Fact
 
 Figures = dict[str, Any]
 
@@ -22,7 +22,7 @@ def figures(evidence: Evidence) -> Figures:
     zombies = list(checker.zombie_steps(evidence))
     recovered = list(recoveries(evidence))
     return {
-        **{f"{name}s": sum(fact["what"] == kind for fact in evidence.facts) for kind, name in _FAULTS.items()},
+        **{f"{name}s": len(evidence.of(kind)) for kind, name in _FAULTS.items()},
         "dropped": evidence.lost_replies,
         "acked": len(oks),
         "retried": sum(fact["unsure"] > 0 for fact in oks),
@@ -68,8 +68,11 @@ def spread(seconds: list[float]) -> dict[str, float]:
     if not seconds:
         return {"n": 0}
     ordered = sorted(seconds)
-    last = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    return {"n": len(ordered), "p50": round(ordered[len(ordered) // 2], 3), "p99": round(last, 3), "max": round(ordered[-1], 3)}
+    return {"n": len(ordered), **{name: round(ordered[ceil(len(ordered) * share) - 1], 3) for name, share in _SHARES.items()}}
+
+
+_SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+"""The least of which so large a share is no more than that."""
 
 
 def _stale_refused(evidence: Evidence) -> int:
@@ -79,35 +82,52 @@ def _stale_refused(evidence: Evidence) -> int:
 
 
 def recoveries(evidence: Evidence) -> Iterator[tuple[float, bool]]:
-    """From the kill of a worker to the start of its run elsewhere; and whether the database was up all the while."""
-    kills = {fact["pid"]: fact["at"] for fact in evidence.of("kill")}
+    """From the kill of a worker to the start of its run elsewhere; and whether the database was up all the while.
+
+    Only of attempts that were lost by that: one that had raised, or was given back before, only had to wait for its turn.
+    """
+    lost = _closed_by(evidence, "lost")
+    starts = _starts(evidence)
     times_away = list(checker.outages(evidence))
-    lasts: dict[str, Fact] = {}
-    for fact in evidence.of("start", "end"):
-        before = lasts.get(fact["run"])
-        lasts[fact["run"]] = fact
-        if before is None or fact["what"] != "start" or before["what"] != "start" or before["pid"] not in kills:
-            continue
-        killed = kills[before["pid"]]
-        if before["at"] <= killed <= fact["at"] and fact["attempt"] == before["attempt"] + 1:
-            yield fact["at"] - killed, not any(down <= fact["at"] and killed <= up + LEASE for down, up in times_away)
+    for start, killed in checker.killed_attempts(evidence):
+        again = starts.get((start["run"], start["attempt"] + 1))
+        if again is not None and (start["run"], start["attempt"]) in lost:
+            yield again - killed, not any(down <= again and killed <= up + LEASE for down, up in times_away)
 
 
 LEASE = 2.0
 """For one lease after the database was away nobody reaps."""
 
 
+def _closed_by(evidence: Evidence, kind: str) -> set[tuple[str, int]]:
+    return {(event["run"], event["attempt"]) for event in evidence.events if event["kind"] == kind}
+
+
+def _starts(evidence: Evidence) -> dict[tuple[str, int], float]:
+    return {(fact["run"], fact["attempt"]): fact["at"] for fact in evidence.of("start")}
+
+
 def resumes(evidence: Evidence) -> Iterator[float]:
-    """From the moment at which the database accepts connections again to the next start of a run."""
+    """From the moment at which the database accepts connections again to the next start of a run.
+
+    Where nothing started before the database was away again, or before the last call, it had not resumed for so long at least;
+    that is counted once it is longer than may be.
+    """
     starts = [fact["at"] for fact in evidence.of("start")]
+    last_call = max((fact["at"] for fact in evidence.of("call")), default=0.0)
     times_away = list(checker.outages(evidence))
-    for place, (_, up) in enumerate(times_away):
-        until = times_away[place + 1][0] if place + 1 < len(times_away) else float("inf")
-        first = next((at for at in starts if at >= up), None)
-        if first is not None and first < until:
+    again_away = [*(down for down, _ in times_away[1:]), float("inf")]
+    for (_, up), until in zip(times_away, again_away, strict=False):
+        first = next((at for at in starts if at >= up), float("inf"))
+        waited = min(until, last_call) - up
+        if first < until:
             yield first - up
-        elif until - up > 5 and until != float("inf"):
-            yield until - up
+        elif waited > RESUMED:
+            yield waited
+
+
+RESUMED = 5.0
+"""Seconds within which runs are to start again after the database was away."""
 
 
 def shutdowns(evidence: Evidence) -> Figures:
@@ -115,14 +135,15 @@ def shutdowns(evidence: Evidence) -> Figures:
     terms = {fact["pid"]: fact["at"] for fact in reversed(evidence.of("term"))}
     if not terms:
         return {}
+    given_back = _closed_by(evidence, "released") - _closed_by(evidence, "lost")
+    starts = _starts(evidence)
     late, again = [], []
-    late.extend(max(0.0, fact["at"] - terms[fact["pid"]]) for fact in evidence.of("start") if fact["pid"] in terms)
-    lasts: dict[str, Fact] = {}
-    for fact in evidence.of("start", "end"):
-        before = lasts.get(fact["run"])
-        lasts[fact["run"]] = fact
-        if before and before["what"] == fact["what"] == "start" and terms.get(before["pid"], 0) > before["at"]:
-            again.append(fact["at"] - terms[before["pid"]])
+    for fact in evidence.of("start"):
+        told = terms.get(fact["pid"], float("inf"))
+        late.append(max(0.0, fact["at"] - told))
+        after = starts.get((fact["run"], fact["attempt"] + 1), 0.0)
+        if (fact["run"], fact["attempt"]) in given_back and fact["at"] <= told <= after:
+            again.append(after - told)
     return {"claimed_after_term_max": round(max(late, default=0.0), 3), "given_back": spread(again)}
 
 
@@ -132,18 +153,21 @@ def claims(evidence: Evidence) -> Figures:
     if opened is None:
         return {}
     over = next((fact["at"] for fact in evidence.of("snapshot over")), float("inf"))
+    waits = list(_waits(evidence))
+    quick = spread([seconds for at, seconds in waits if at < opened])
+    slow = spread([seconds for at, seconds in waits if opened <= at < over])
+    ratio = round(slow["p99"] / quick["p99"], 2) if slow["n"] and quick.get("p99") else None
+    return {"claim_before_snapshot": quick, "claim_during_snapshot": slow, "snapshot_ratio": ratio}
+
+
+def _waits(evidence: Evidence) -> Iterator[tuple[float, float]]:
+    """When each run started first, and how long after its call that was."""
     called = {fact["call"]: fact["at"] for fact in evidence.of("call")}
     calls = {run["id"]: run["call"] for run in evidence.runs}
-    before, during = [], []
     for fact in evidence.of("start"):
-        seconds = fact["at"] - called[calls[fact["run"]]]
-        if fact["at"] < opened:
-            before.append(seconds)
-        elif fact["at"] < over:
-            during.append(seconds)
-    quick, slow = spread(before), spread(during)
-    ratio = round(slow["p99"] / quick["p99"], 2) if slow["n"] and quick["n"] else None
-    return {"claim_before_snapshot": quick, "claim_during_snapshot": slow, "snapshot_ratio": ratio}
+        at = called.get(calls.get(fact["run"], ""))
+        if fact["attempt"] == 1 and at is not None:
+            yield fact["at"], fact["at"] - at
 
 
 def peak(times: list[float], window: float = 1.0) -> int:
@@ -169,12 +193,28 @@ def _growth(evidence: Evidence) -> float:
 
 
 def merged(all_figures: list[Figures]) -> Figures:
-    """The figures of several scenarios as one: counts added up, the worst of what is a most."""
+    """The figures of several scenarios as one: counts added up, the most of what is a most.
+
+    Of times that leaves how many there were and the worst: percentiles of several scenarios are not those of all their times.
+    """
     result: Figures = {}
     for one in all_figures:
         for name, value in one.items():
-            if isinstance(value, int) and not name.endswith("max"):
-                result[name] = result.get(name, 0) + value
-            elif isinstance(value, int | float):
-                result[name] = max(result.get(name, 0), value)
+            if value is not None:
+                result[name] = _both(name, result[name], value) if name in result else _mergeable(value)
     return result
+
+
+_MOSTS = {"connections", "connects_peak", "max"}
+
+
+def _both(name: str, one: Any, other: Any) -> Any:
+    if isinstance(one, dict):
+        other = _mergeable(other)
+        return {key: _both(key, one.get(key, 0), other.get(key, 0)) for key in {**one, **other}}
+    is_count = isinstance(other, int) and name not in _MOSTS
+    return one + other if is_count else max(one, other)
+
+
+def _mergeable(value: Any) -> Any:
+    return {key: part for key, part in value.items() if key not in ("p50", "p99")} if isinstance(value, dict) else value
