@@ -224,5 +224,5 @@ async def play_all(
             error.add_note("in this merge: " + " · ".join(play.order))
             raise
         choices, count = following(play.forks), count + 1
-        assert count <= MOST
+        assert count <= MOST, f"more than {MOST} merges"
     return count

@@ -41,7 +41,7 @@ async def test_claim_and_claim(house, merge, slots: int) -> None:
 
         return Stage({"one": claim(one, slots), "other": claim(other, slots)}, check)
 
-    await merge(stage)
+    assert await merge(stage) == 6, "all orders of two statements and two commits, since neither waits"
 
 
 async def test_claims_of_a_limited_type(house, merge) -> None:

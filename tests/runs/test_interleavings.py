@@ -12,7 +12,7 @@ from tests.runs.players import cancel, cancel_all, claim, finish, flush, reap, r
 
 from tawny import runs
 from tawny.errors import InvalidRequest, LeaseLost
-from tawny.runs import Claimed, Finish
+from tawny.runs import Claimed, Crash, Finish
 
 pytestmark = pytest.mark.walk
 
@@ -109,6 +109,44 @@ async def test_reap_and_finish(house, merge) -> None:
             assert not await house.conn.fetchval("select count(*) from workers")
 
         return Stage({"reap": reap(), "finish": finish(Finish(held.id, held.attempt, "completed"))}, check)
+
+    await merge(stage)
+
+
+async def test_a_finish_of_an_attempt_that_was_taken_and_begun_again_elsewhere(house, merge) -> None:
+    """It counts as long as the run is in its hands, and never for the attempt that comes after it."""
+
+    async def stage() -> Stage:
+        worker_id, held = await house.running()
+        await house.die(worker_id)
+        new = await house.enlist()
+
+        async def check(answers: Answers) -> None:
+            row = await house.row(held.id)
+            assert (row["status"] == "completed") == bool(answers["finish"])
+            assert (row["status"] == "running") == bool(answers["claim"])
+            assert row["attempt"] == (2 if answers["claim"] else 1)
+
+        claims = replace(claim(new), transaction=False)
+        finishes = replace(finish(Finish(held.id, 1, "completed")), transaction=False)
+        return Stage({"reap": reap(), "claim": claims, "finish": finishes}, check)
+
+    await merge(stage)
+
+
+async def test_an_attempt_that_crashed_on_a_worker_that_died(house, merge) -> None:
+    """One crash is charged, by whoever comes first."""
+
+    async def stage() -> Stage:
+        worker_id, held = await house.running()
+        await house.die(worker_id)
+        crash = Part(lambda conn: runs.take_back(conn, [Crash(held.id, held.attempt, "its process died")]))
+
+        async def check(answers: Answers) -> None:
+            assert sorted([answers["crash"], answers["reap"]], key=len) == [{}, {held.id: "pending"}]
+            assert (await house.row(held.id))["crashes"] == 1
+
+        return Stage({"crash": crash, "reap": reap()}, check)
 
     await merge(stage)
 

@@ -566,6 +566,7 @@ for update skip locked;
 
 -- name: in_dead_hands(worker_ids)
 -- scope: system (every process may take back the runs of a dead worker)
+-- Not those that some transaction holds: the dead worker's own may be open still. They are taken back at a later look.
 select r.id, r.attempt
 from job_runs as r
 where r.outcome is null and r.status = 'running' and r.worker_id = any(:worker_ids::uuid[])
