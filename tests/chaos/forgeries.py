@@ -126,6 +126,11 @@ def stale_finish(evidence: Evidence) -> None:
     _event(evidence, "stopped", "completed")["attempt"] = 1
 
 
+@_trips("I2", "a run has the result of an attempt that was over")
+def stale_result(evidence: Evidence) -> None:
+    _run(evidence, "stopped")["result_of"] = 1
+
+
 @_trips("I2", "an attempt starts while another one of its run is not over")
 def two_attempts_at_once(evidence: Evidence) -> None:
     evidence.events.remove(_event(evidence, "handed back", "released"))

@@ -67,6 +67,7 @@ class Tale:
             "error_code": None,
             "attempt": 0,
             "crashes": 0,
+            "result_of": None,
         }
         story.evidence.runs.append(self.row)
 
@@ -106,6 +107,7 @@ class Tale:
         self.note(at, "end")
         if self.row["job_type"] == "book":
             self._story.evidence.effects.append(self.row["id"])
+        self.row["result_of"] = self.row["attempt"]
         self.becomes("completed")
 
     def goes(self, at: float, pid: int) -> None:
@@ -223,6 +225,7 @@ def calls(story: Story) -> None:
 def surroundings(story: Story) -> None:
     evidence = story.evidence
     evidence.logs = {"api": "listening", f"worker-{CALM}": "enlisted", "postgres": "ready to accept connections"}
+    evidence.logs["worker-107"] = "tawny: The database cannot be reached: connection refused."
     evidence.statuses = {201: 14, 409: 1, 503: 3}
     evidence.secrets = [KEY]
     evidence.dump = f"(first,completed)\n{KEY[:6]}…"
