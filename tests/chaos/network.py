@@ -110,8 +110,9 @@ class Proxy:
         self._listener = await loop.create_server(
             lambda: StreamReaderProtocol(Ear(loop=loop), self._accept, loop=loop), "127.0.0.1", 0, backlog=256
         )
-        self.port: int = self._listener.sockets[0].getsockname()[1]
-        return self.port
+        port: int = self._listener.sockets[0].getsockname()[1]
+        self.port = port
+        return port
 
     async def close(self) -> None:
         self._listener.close()
