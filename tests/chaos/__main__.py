@@ -26,7 +26,7 @@ def main() -> int:
     scenarios = [SCENARIOS[name] for name in options.scenario]
     share = 1.0 if options.seconds is None else options.seconds / sum(scenario.seconds for scenario in scenarios)
     _say(f"seed {options.seed}: {', '.join(options.scenario)}")
-    outcomes = [_perform(scenario, options, scenario.seconds * share) for scenario in scenarios if _can(scenario)]
+    outcomes = [_perform(scenario, options, scenario.seconds * share) for scenario in scenarios if _can(scenario, options)]
     if options.json:
         print(json.dumps(line_of(options.seed, outcomes)))
     broken = [outcome.scenario.name for outcome in outcomes if outcome.broken]
@@ -53,7 +53,10 @@ def _hunt(options: argparse.Namespace) -> int:
     return 1 if missed else 0
 
 
-def _can(scenario: Scenario) -> bool:
+def _can(scenario: Scenario, options: argparse.Namespace) -> bool:
+    if scenario.embedded and options.pooler:
+        _say(f"{scenario.name} is left out: it is about the embedded database")
+        return False
     if scenario.disk and os.geteuid() != 0:
         _say(f"{scenario.name} is left out: only root can mount the small disk that it fills")
         return False
@@ -64,7 +67,7 @@ def _perform(scenario: Scenario, options: argparse.Namespace, seconds: float, so
     _say(f"{scenario.name}: {scenario.title} ({seconds:.0f} s)")
     folder = Path(tempfile.mkdtemp(prefix=f"tawny-chaos-{scenario.name}-"))
     try:
-        outcome = uvloop.run(perform(scenario, options.seed, seconds, folder, source))
+        outcome = uvloop.run(perform(scenario, options.seed, seconds, folder, source=source, pooler=options.pooler))
     finally:
         if options.keep:
             _say(f"  everything it left is in {folder}")
@@ -88,6 +91,7 @@ def _options() -> argparse.Namespace:
         const=list(MUTANTS),
         help="hunt bugs that are put into a copy of the source on purpose: such as 1,3, or all of them",
     )
+    parser.add_argument("--pooler", action="store_true", help="with PgBouncer before the database, and without NOTIFY")
     parser.add_argument("--json", action="store_true", help="print one line of JSON with every figure")
     parser.add_argument("--keep", action="store_true", help="keep ledgers and logs, and say where they are")
     options = parser.parse_args()

@@ -30,11 +30,13 @@ class Outcome:
     """The invariants that did not hold, each with what broke it."""
 
 
-async def perform(scenario: Scenario, seed: int, seconds: float, folder: Path, source: Path | None = None) -> Outcome:
-    """Run it on Tawny as it is, or on the copy of its package below `source`."""
+async def perform(
+    scenario: Scenario, seed: int, seconds: float, folder: Path, *, source: Path | None = None, pooler: bool = False
+) -> Outcome:
+    """Run it on Tawny as it is, or on the copy of its package below `source`; with PgBouncer before the database if wanted."""
     begun = monotonic()
     plan = scenario.plan(seed, seconds)
-    async with Town(scenario, seed, folder, source) as town:
+    async with Town(scenario, seed, folder, source=source, pooler=pooler) as town:
         await _break(town, seed, plan, seconds)
         await town.heal()
         await town.drain()

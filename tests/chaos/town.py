@@ -7,11 +7,12 @@ import os
 import re
 import socket
 import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 from time import monotonic
 from types import TracebackType
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import httpx
@@ -22,6 +23,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.network import Conditions, Proxy, to_port, to_socket
 from tests.chaos.plan import Scenario
 from tests.chaos.processes import ROOT, Process
+from tests.pgbouncer import pooled
 
 from tawny.db import embedded
 from tawny.db.ids import uuid7
@@ -67,7 +69,8 @@ group by team_id, job_type, project_id, unique_key having count(*) > 1
 class Town:
     """Use it as an async context manager; leaving it leaves nothing behind."""
 
-    def __init__(self, scenario: Scenario, seed: int, folder: Path, source: Path | None = None) -> None:
+    def __init__(self, scenario: Scenario, seed: int, folder: Path, *, source: Path | None = None, pooler: bool = False) -> None:
+        """`source`: the folder of another copy of Tawny's package; `pooler`: PgBouncer stands before the database."""
         self.scenario = scenario
         self.folder = folder
         self.ledger = Ledger(folder / "ledger")
@@ -87,6 +90,8 @@ class Town:
         self._source = source
         self._port = _free_port()
         self._mounted = False
+        self._pooler = ExitStack()
+        self._pooled = pooler
         self._overlaps: set[str] = set()
         self._connections = 0
         self._warm: dict[str, Health] = {}
@@ -109,6 +114,7 @@ class Town:
         self.front = await self._proxy(Proxy(to_port(self._port), self.chance))
         if not self.scenario.embedded:
             await self.database.start()
+            self._socket = self._through_pooler() if self._pooled else self.database.socket
             self.back = await self._proxy(self._to_database())
         self.api = self._process("api", ["serve", "--port", str(self._port), *self._serving()], self._api_settings())
         self.api.start()
@@ -131,7 +137,13 @@ class Town:
         return {} if self.scenario.embedded else {"TAWNY_DATABASE_URL": self._url(self.back)}
 
     def _to_database(self) -> Proxy:
-        return Proxy(to_socket(self.database.socket), self.chance)
+        return Proxy(to_socket(self._socket), self.chance)
+
+    def _through_pooler(self) -> str:
+        """The socket of a PgBouncer before the database, which tries a restarted one again within a second."""
+        url = self._pooler.enter_context(pooled(self.database.url, server_login_retry="1"))
+        where = parse_qs(urlsplit(url).query)
+        return f"{where['host'][0]}/.s.PGSQL.{where['port'][0]}"
 
     async def _proxy(self, proxy: Proxy) -> Proxy:
         await proxy.open()
@@ -149,6 +161,7 @@ class Town:
             "TAWNY_LEASE": f"{LEASE}s",
             "TAWNY_DRAIN": "0.3s",
             "TAWNY_CONCURRENCY": "16",
+            "TAWNY_NOTIFY": "off" if self._pooled else "on",
             "LEDGER": str(self.ledger.path),
             "PYTHONPATH": os.pathsep.join(str(path) for path in (self._source, ROOT) if path),
             **settings,
@@ -342,6 +355,7 @@ class Town:
             await wire.close()
         if self.database.running:
             await self.database.stop("immediate")
+        self._pooler.close()
         if self._mounted:
             subprocess.run(["umount", "--lazy", self.state], check=True)
 
