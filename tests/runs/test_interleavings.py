@@ -357,6 +357,29 @@ async def test_an_effect_is_committed_once_whoever_takes_the_run_meanwhile(house
     await merge(stage)
 
 
+async def test_an_effect_is_committed_once_though_the_next_attempt_has_begun(house, merge) -> None:
+    """The next attempt goes by the checkpoint that it was claimed with; one of the two makes the effect."""
+
+    async def stage() -> Stage:
+        _, held = await house.running()
+        new = await house.enlist()
+
+        async def take_and_begin(conn: Any) -> Claimed:
+            await runs.take_back(conn, [Crash(held.id, held.attempt, "it seemed dead")])
+            (again,) = await runs.claim(conn, new, job_types=["export"], slots=1)
+            return again
+
+        async def check(answers: Answers) -> None:
+            if answers["next"].checkpoint is None:
+                async with house.conn.transaction():
+                    await effect(answers["next"])(house.conn)
+            assert await house.conn.fetchval("select array_agg(run_id) from effects") == [held.id]
+
+        return Stage({"effect": Part(effect(held)), "next": Part(take_and_begin, transaction=False)}, check)
+
+    await merge(stage)
+
+
 def effect(held: Claimed) -> Any:
     async def effect(conn: Any) -> None:
         await conn.execute("insert into effects values ($1)", held.id)
