@@ -104,6 +104,15 @@ async def book(run: Run, call: str, steps: int, millis: int) -> dict[str, int]:
     return {"attempt": run.attempt}
 
 
+@app.job("doze")
+async def doze(run: Run, call: str, seconds: float) -> dict[str, int]:
+    """Nothing for longer than a lease, and then one step."""
+    with told(run):
+        await asyncio.sleep(seconds)
+        step(run, 1, 1)
+    return {"attempt": run.attempt}
+
+
 @app.job("clutch")
 def clutch(run: Run, call: str, seconds: float) -> None:
     """Hold the interpreter lock, so that not even the thread that renews the lease gets to run."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 from tests.chaos.ledger import Ledger
-from tests.chaos.plan import WORK
+from tests.chaos.plan import WORK, Scenario
 
 PATIENCE = 20.0
 """Seconds after which a client gives up and does not know what became of its call."""
@@ -46,25 +46,24 @@ class Client:
     http: httpx.AsyncClient
     name: str
     chance: Random
-    job_types: tuple[str, ...]
-    pace: float
+    scenario: Scenario
 
     async def call_until(self, over: asyncio.Event) -> None:
         number = 0
         while not over.is_set():
             number += 1
             await self.call(f"{self.name}-{number}", over)
-            await asyncio.sleep(self.chance.uniform(0, self.pace))
+            await asyncio.sleep(self.chance.uniform(0, self.scenario.pace))
 
     async def call(self, call: str, over: asyncio.Event, job_type: str | None = None, **params: Any) -> str | None:
         """Trigger once, and perhaps cancel; returns the run's id."""
         chance = self.chance
         everyday = job_type is None
-        job_type = job_type or chance.choice(self.job_types)
+        job_type = job_type or chance.choice(self.scenario.job_types)
         body = {
             "job_type": job_type,
             "project_id": chance.choice(self.bell.project_ids),
-            "params": {"call": call, **(self._work() if job_type in WORK else params)},
+            "params": {"call": call, **params, **self._params(job_type)},
         }
         run_id = await self._trigger(call, body)
         if run_id and everyday and job_type in WORK and chance.random() < 0.1:
@@ -72,8 +71,10 @@ class Client:
             await self._cancel(run_id)
         return run_id
 
-    def _work(self) -> dict[str, int]:
-        return {"steps": self.chance.randint(2, 6), "millis": self.chance.randint(20, 80)}
+    def _params(self, job_type: str) -> dict[str, float]:
+        if job_type in WORK:
+            return {"steps": self.chance.randint(2, 6), "millis": self.chance.randint(*self.scenario.millis)}
+        return {"seconds": self.chance.uniform(5.0, 8.0)} if job_type == "doze" else {}
 
     async def _trigger(self, call: str, body: dict[str, Any]) -> str | None:
         note = self.bell.ledger.note

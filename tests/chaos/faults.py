@@ -251,7 +251,7 @@ async def _ballast(town: Town) -> AsyncIterator[None]:
 
 
 def _caller(town: Town, fault: Fault) -> Client:
-    return Client(town.bell, town.http, "extra", Random(fault.target), (), 0.0)
+    return Client(town.bell, town.http, "extra", Random(fault.target), town.scenario)
 
 
 async def _poison(town: Town, fault: Fault) -> None:

@@ -71,6 +71,8 @@ class Scenario:
     latency: float = 0.0
     job_types: tuple[str, ...] = WORK
     projects: int = 150
+    millis: tuple[int, int] = (20, 80)
+    """How long one of the two to six steps of a run takes, at least and at most."""
     embedded: bool = False
     """On the embedded database, which `tawny serve` itself keeps alive."""
     disk: int | None = None

@@ -7,7 +7,7 @@ from itertools import cycle
 from random import Random
 from typing import Final
 
-from tests.chaos.plan import Fault, Scenario, every, spread, within
+from tests.chaos.plan import WORK, Fault, Scenario, every, spread, within
 
 LEASE: Final = 2.0
 
@@ -94,9 +94,9 @@ def hunt(chance: Random, seconds: float) -> list[Fault]:
     """A little of everything that can bring a bug to light, on few slots."""
     frozen = (LEASE + 1.2, LEASE + 1.8)
     return [
-        *every(chance, "kill", (1.5, 2.5), seconds, targets=6),
-        *every(chance, "stop", (2.0, 3.0), seconds, seconds=frozen, targets=6),
-        *every(chance, "freeze_in_write", (1.2, 2.0), seconds, first=0.5, seconds=frozen, targets=6),
+        *every(chance, "kill", (2.0, 3.0), seconds, targets=6),
+        *every(chance, "stop", (1.2, 1.8), seconds, seconds=frozen, targets=6),
+        *every(chance, "freeze_in_write", (1.2, 2.0), seconds, first=0.5, seconds=(LEASE + 0.8, LEASE + 1.4), targets=6),
         *every(chance, "kill_api", (8.0, 9.0), seconds, first=4.0),
         *every(chance, "restart_immediate", (6.0, 7.0), seconds, first=6.0),
     ]
@@ -110,6 +110,8 @@ HUNT: Final = Scenario(
     gates={"acked": 100},
     workers=6,
     projects=12,
+    millis=(100, 300),
+    job_types=(*WORK, "doze"),
     loss=0.01,
 )
 """What finds the mutants."""

@@ -57,9 +57,7 @@ async def _break(town: Town, seed: int, plan: list[Fault], seconds: float) -> No
     async with AsyncExitStack() as opened:
         town.http = await opened.enter_async_context(town.bell.http())
         clients = [
-            Client(
-                town.bell, town.http, f"{number}", Random(f"{seed}-{scenario.name}-{number}"), scenario.job_types, scenario.pace
-            )
+            Client(town.bell, town.http, f"{number}", Random(f"{seed}-{scenario.name}-{number}"), scenario)
             for number in range(scenario.clients)
         ]
         calling = asyncio.gather(*(client.call_until(over) for client in clients))

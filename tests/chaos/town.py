@@ -61,7 +61,7 @@ create trigger chaos_audit after insert or update on job_runs for each row execu
 
 _OVERLAPS = """
 select array_agg(id::text) as runs from job_runs
-where status in ('pending', 'running') and job_type in ('work', 'stride', 'book')
+where status in ('pending', 'running') and job_type in ('work', 'stride', 'book', 'doze')
 group by team_id, job_type, project_id, unique_key having count(*) > 1
 """
 

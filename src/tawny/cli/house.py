@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 from functools import partial
 
 import structlog
 import uvloop
+from fastapi import FastAPI
 
 from tawny.access.secret import load_or_make_secret
-from tawny.api.app import create_app
+from tawny.api.app import create_app, opened
 from tawny.cli import database, first_start, listen
 from tawny.cli.child import child_environ
 from tawny.cli.database import Database
@@ -38,17 +40,20 @@ def run(settings: Settings, *, with_worker: bool) -> None:
         web = create_app(jobs, settings=settings, url=db.url, secret=secret)
         server = Server(web, sockets, on_listening=partial(_greet, settings, jobs, db.url))
         try:
-            uvloop.run(_serve(server, db, settings, with_worker=with_worker))
+            uvloop.run(_serve(web, server, db, settings, with_worker=with_worker))
         finally:
             _ignore_signals()
 
 
-async def _serve(server: Server, db: Database, settings: Settings, *, with_worker: bool) -> None:
+async def _serve(web: FastAPI, server: Server, db: Database, settings: Settings, *, with_worker: bool) -> None:
     worker = WorkerProcess(child_environ(settings, database_url=db.url)) if with_worker else None
     tending = asyncio.create_task(_tend(db))
     on_stop_signals(server.ask_to_stop, *([worker.ask_to_stop] if worker else []))
     try:
-        await server.serve()
+        async with AsyncExitStack() as stack:
+            with database.explained():
+                await stack.enter_async_context(opened(web))
+            await server.serve()
     finally:
         if worker is not None:
             await worker.stop(settings.drain + _MARGIN)

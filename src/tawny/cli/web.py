@@ -25,7 +25,7 @@ class Server(uvicorn.Server):
                 app,
                 http=HttpProtocol,
                 ws="none",
-                lifespan="on",
+                lifespan="off",  # `serve` opens the app itself: uvicorn would show a traceback when that fails
                 log_config=None,
                 access_log=False,
                 server_header=False,
