@@ -29,6 +29,7 @@ class Process:
         self._command = [sys.executable, "-m", "tawny", *arguments]
         self._environ = environ
         self._ledger = ledger
+        self._born = 0.0
         self._expected = False
         self._stopped = False
         self._down = False
@@ -44,6 +45,11 @@ class Process:
         return self._process.pid
 
     @property
+    def age(self) -> float:
+        """Seconds since it was started last."""
+        return monotonic() - self._born
+
+    @property
     def up(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -53,13 +59,13 @@ class Process:
 
     async def _keep(self) -> None:
         while not self._down:
-            born = monotonic()
+            self._born = monotonic()
             self._process = self._launch()
             while self.up:
                 await asyncio.sleep(0.01)
             self._stopped = False
             if not self._expected and not self._down:
-                self._ledger.note("exit", pid=self.pid, name=self.name, code=self._process.returncode, age=monotonic() - born)
+                self._ledger.note("exit", pid=self.pid, name=self.name, code=self._process.returncode, age=self.age)
             self._expected = False
             if not self._down:
                 await asyncio.sleep(_AGAIN)

@@ -18,7 +18,7 @@ def mixed(chance: Random, seconds: float) -> list[Fault]:
     return [
         *every(chance, "kill", (0.6, 1.2), seconds, targets=4),
         *every(chance, "kill_api", (9.0, 11.0), seconds, first=5.0),
-        *every(chance, "stop", (2.5, 3.5), seconds, first=1.5, seconds=(LEASE + 1, LEASE + 2), targets=4),
+        *every(chance, "stop", (2.0, 3.0), seconds, first=1.5, seconds=(LEASE + 1, LEASE + 2), targets=4),
         *(Fault(at, next(restarts)) for at in _steps(8.0, 9.0, seconds)),
         *(Fault(t.at, chance.choice(["reset", "close", "freeze", "freeze_api"]), t.target, t.seconds) for t in troubles),
     ]
@@ -49,7 +49,7 @@ def _early(seconds: float, before: float) -> float:
 
 
 def database_storm(chance: Random, seconds: float) -> list[Fault]:
-    share = seconds / 30
+    share = seconds / 24
     kinds = _times(share, restart_immediate=5, restart_fast=3, kill_database=1, crash_database=10, end_sessions=3)
     taken = min(3.0, seconds / 8)
     return [Fault(within(1.0, seconds), "exhaust", 0, taken), *spread(chance, kinds, seconds, first=1.5 + taken)]
@@ -78,12 +78,12 @@ def poison(chance: Random, seconds: float) -> list[Fault]:
 
 
 def shutdowns(chance: Random, seconds: float) -> list[Fault]:
-    kinds = _times(seconds / 15, term=12, term_twice=4, term_and_kill=4)
+    kinds = _times(seconds / 12, term=12, term_twice=4, term_and_kill=4)
     return list(spread(chance, kinds, seconds, seconds=(1.0, 1.0)))
 
 
 def herd(chance: Random, seconds: float) -> list[Fault]:
-    return [Fault(seconds * 0.25, "restart_fast", 0, seconds / 2)]
+    return [Fault(seconds / 8, "restart_fast", 0, seconds * 5 / 8)]
 
 
 def old_snapshot(chance: Random, seconds: float) -> list[Fault]:
@@ -129,38 +129,38 @@ SCENARIOS: Final = {
         Scenario(
             "C2",
             "2 % of all replies are lost, and everything is slow",
-            25,
+            18,
             lost_replies,
-            gates={"acked": 150, "dropped": 100, "retried": 10},
+            gates={"acked": 150, "dropped": 80, "retried": 10},
             loss=0.02,
             latency=0.05,
         ),
         Scenario(
             "C3",
             "workers are stopped or cut off in the middle of something for longer than their lease",
-            20,
+            16,
             zombies,
-            gates={"acked": 150, "stale_refused": 20, "stops": 12, "freezes": 10},
+            gates={"acked": 150, "stale_refused": 20, "stops": 8, "freezes": 8},
             workers=8,
         ),
         Scenario(
             "C4",
             "the database is restarted, crashes and runs out of connections",
-            30,
+            24,
             database_storm,
             gates={"acked": 150, "restarts": 17},
         ),
         Scenario(
             "C5",
             "connections are cut, freeze and trickle",
-            25,
+            20,
             bad_network,
-            gates={"acked": 250, "cuts": 6, "freezes": 4},
+            gates={"acked": 250, "cuts": 6, "freezes": 3},
         ),
         Scenario(
             "C7",
             "the disk is full for a while",
-            15,
+            10,
             disk_full,
             gates={"acked": 100, "refusals": 5},
             workers=2,
@@ -170,7 +170,7 @@ SCENARIOS: Final = {
         Scenario(
             "C8",
             "handlers kill their process, eat its memory, never end, and raise what nobody should",
-            15,
+            10,
             poison,
             gates={"acked": 100, "poisoned": 2},
             workers=2,
@@ -178,14 +178,14 @@ SCENARIOS: Final = {
         Scenario(
             "C9",
             "workers are told to stop, twice, or are killed while they stop",
-            15,
+            12,
             shutdowns,
             gates={"acked": 200, "terms": 16, "released": 3},
         ),
         Scenario(
             "C10",
             "everybody comes back at once after the database was away",
-            10,
+            8,
             herd,
             gates={"acked": 100, "restarts": 1},
             workers=8,
@@ -194,9 +194,9 @@ SCENARIOS: Final = {
         Scenario(
             "C11",
             "somebody holds an old snapshot while runs come fast",
-            15,
+            10,
             old_snapshot,
-            gates={"acked": 2000},
+            gates={"acked": 1200},
             workers=2,
             clients=24,
             pace=0.0,

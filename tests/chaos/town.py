@@ -31,6 +31,8 @@ from tawny.db.ids import uuid7
 LEASE = 2.0
 _READY = 60.0
 _DRAIN = 45.0
+_WARM = 3.0
+"""Seconds after which a process has loaded what it needs."""
 
 # What the harness needs of the database for itself: effects of handlers, and an audit that no statement of Tawny's can go round.
 _SCHEMA = """
@@ -256,12 +258,12 @@ class Town:
 
     def note_health(self) -> None:
         """Remember what the processes use, to be compared with what they use in the end."""
-        self._warm = self._health()
+        self._warm = self._health(older_than=_WARM)
 
-    def _health(self) -> dict[str, Health]:
+    def _health(self, older_than: float = 0.0) -> dict[str, Health]:
         health = {}
         for process in (self.api, *self.workers):
-            memory, files = (process.memory(), process.files()) if process.up else (None, None)
+            memory, files = (process.memory(), process.files()) if process.up and process.age > older_than else (None, None)
             if memory and files:
                 health[f"{process.name} {process.pid}"] = Health(memory, files)
         return health
