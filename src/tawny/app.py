@@ -44,7 +44,8 @@ class Tawny(App):
 
         Raises InvalidRequest for a job type or params that do not fit, NotFound for a project that is not the team's, and
         Conflict with `details["existing_run_id"]` while such a run is active. Your transaction can go on after each of these.
-        Until it ends, others who trigger the same job type for the project wait for it. Workers find the run within a second.
+        Until it ends, others who trigger the same job type for the project wait for it: a transaction that triggers for several
+        projects does so in the order of their ids, or two of them may wait for each other. Workers find the run within a second.
         """
         from tawny import runs  # when first used: whoever only defines job types needs no database driver
 

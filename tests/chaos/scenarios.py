@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle
 from random import Random
 from typing import Final
@@ -60,12 +61,15 @@ def _times(share: float, **kinds: int) -> list[str]:
 
 
 def bad_network(chance: Random, seconds: float) -> list[Fault]:
+    """Three workers' wires freeze or trickle for longer than anybody waits; what is cut meanwhile are the others."""
     short = [*["reset"] * 4, *["close"] * 4, "slow", "cut_commit", "cut_commit"]
     long = ["freeze", "freeze_replies", "trickle", "freeze_api"]
     until = _early(seconds, 6)
+    cuts = spread(chance, short, until, seconds=(1.5, 3.0))
+    waits = spread(chance, long, until, first=2.0, seconds=(6.0, 6.5))
     return [
-        *spread(chance, short, until, seconds=(1.5, 3.0)),
-        *spread(chance, long, until, first=2.0, seconds=(6.0, 6.5)),
+        *(replace(fault, target=chance.choice((3, 4, 5)) if fault.kind in ("reset", "close") else 3) for fault in cuts),
+        *(replace(fault, target=place) for place, fault in enumerate(waits)),
     ]
 
 
