@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,8 @@ from tests.chaos.stage import Outcome, perform
 
 def main() -> int:
     options = _options()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # so that everything is taken down, also where a shell has it ignored
     if options.mutants is not None:
         return _hunt(options)
     scenarios = [SCENARIOS[name] for name in options.scenario]

@@ -39,7 +39,6 @@ async def perform(
     async with Town(scenario, seed, folder, source=source, pooler=pooler) as town:
         await _break(town, seed, plan, seconds)
         await town.heal()
-        await town.drain()
         evidence = await town.evidence()
     return _judged(scenario, plan, monotonic() - begun, seconds, evidence)
 

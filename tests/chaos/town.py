@@ -7,20 +7,19 @@ import os
 import re
 import socket
 import subprocess
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
-from time import monotonic
 from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
-import asyncpg
 import httpx
 from tests.chaos.clients import Doorbell
 from tests.chaos.database import Database, How
 from tests.chaos.evidence import Evidence, Health
 from tests.chaos.ledger import Ledger
 from tests.chaos.network import Conditions, Proxy, to_port, to_socket
+from tests.chaos.observer import Observer
 from tests.chaos.plan import Scenario
 from tests.chaos.processes import ROOT, Process
 from tests.pgbouncer import pooled
@@ -30,42 +29,8 @@ from tawny.db.ids import uuid7
 
 LEASE = 2.0
 _READY = 60.0
-_DRAIN = 45.0
 _WARM = 3.0
 """Seconds after which a process has loaded what it needs."""
-
-# What the harness needs of the database for itself: effects of handlers, and an audit that no statement of Tawny's can go round.
-_SCHEMA = """
-create table chaos_effects (run_id uuid not null, attempt integer not null);
-create table chaos_audit (
-    id bigserial primary key, run_id uuid not null, old text, new text not null, attempt integer not null, stale boolean not null
-);
-create function chaos_audit() returns trigger language plpgsql as $$
-declare
-    said text := new.progress ->> 'message';
-    stale boolean := false;
-begin
-    if tg_op = 'INSERT' then
-        insert into chaos_audit (run_id, new, attempt, stale) values (new.id, new.status, new.attempt, false);
-        return null;
-    end if;
-    if said is distinct from (old.progress ->> 'message') then
-        stale := said <> 'attempt ' || new.attempt;
-    end if;
-    if new.status <> old.status or stale then
-        insert into chaos_audit (run_id, old, new, attempt, stale) values (new.id, old.status, new.status, new.attempt, stale);
-    end if;
-    return null;
-end
-$$;
-create trigger chaos_audit after insert or update on job_runs for each row execute function chaos_audit();
-"""
-
-_OVERLAPS = """
-select array_agg(id::text) as runs from job_runs
-where status in ('pending', 'running') and job_type in ('work', 'stride', 'book', 'doze')
-group by team_id, job_type, project_id, unique_key having count(*) > 1
-"""
 
 
 class Town:
@@ -94,11 +59,9 @@ class Town:
         self._mounted = False
         self._pooler = ExitStack()
         self._pooled = pooler
-        self._overlaps: set[str] = set()
-        self._connections = 0
+        self.observer = Observer(lambda: self.own_url)
         self._warm: dict[str, Health] = {}
-        self._drained = 0.0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
 
     # Up
 
@@ -121,11 +84,11 @@ class Town:
         self.api = self._process("api", ["serve", "--port", str(self._port), *self._serving()], self._api_settings())
         self.api.start()
         await self._greeted()
-        await self._furnish()
+        await self.observer.furnish(self.team_id, self.bell.project_ids)
         for number in range(self.scenario.workers):
             await self._hire(number)
-        await self._enlisted()
-        self._tasks.append(asyncio.create_task(self._watch()))
+        await self.observer.enlisted(self.scenario.workers)
+        self._watching = asyncio.create_task(self.observer.watch())
 
     def _mount(self, mebibytes: int) -> None:
         self.state.mkdir(mode=0o700)
@@ -188,15 +151,6 @@ class Town:
         """The harness's own way to the database, past all proxies."""
         return embedded.join(self.state) if self.scenario.embedded else self.database.url
 
-    async def _furnish(self) -> None:
-        conn = await asyncpg.connect(self.own_url)
-        await conn.execute(_SCHEMA)
-        await conn.executemany(
-            "insert into projects (id, team_id, name, slug, color) values ($1, $2, 'P', $1::uuid::text, '#000000')",
-            [(project_id, self.team_id) for project_id in self.bell.project_ids],
-        )
-        await conn.close()
-
     async def _hire(self, number: int) -> None:
         settings = {}
         if not self.scenario.embedded:
@@ -205,13 +159,6 @@ class Town:
         worker = self._process(f"worker-{number}", ["work"], settings)
         worker.start()
         self.workers.append(worker)
-
-    async def _enlisted(self) -> None:
-        conn = await asyncpg.connect(self.own_url)
-        async with asyncio.timeout(_READY):
-            while await conn.fetchval("select count(*) from workers") < self.scenario.workers:
-                await asyncio.sleep(0.02)
-        await conn.close()
 
     # While it runs
 
@@ -237,25 +184,6 @@ class Town:
             await self.database.accepting()
         return killed
 
-    async def _watch(self) -> None:
-        """Look for two runs in one slot, and count connections."""
-        while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-                conn = await asyncpg.connect(self.own_url, timeout=2, command_timeout=2)
-                try:
-                    await self._look(conn)
-                finally:
-                    conn.terminate()
-            await asyncio.sleep(0.05)
-
-    async def _look(self, conn: asyncpg.Connection) -> None:
-        while True:
-            for row in await conn.fetch(_OVERLAPS):
-                self._overlaps.add(" ".join(sorted(row["runs"])))
-            used = await conn.fetchval("select count(*) from pg_stat_activity where application_name like 'tawny%'")
-            self._connections = max(self._connections, used)
-            await asyncio.sleep(0.1)
-
     def note_health(self) -> None:
         """Remember what the processes use, to be compared with what they use in the end."""
         self._warm = self._health(older_than=_WARM)
@@ -277,52 +205,25 @@ class Town:
         for proxy in self._proxies():
             proxy.set(Conditions())
 
-    async def drain(self) -> None:
-        """Wait until every run has ended; what has not by then is lost."""
-        begun = monotonic()
-        while monotonic() - begun < _DRAIN:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-                conn = await asyncpg.connect(self.own_url, timeout=2, command_timeout=5)
-                try:
-                    while await conn.fetchval("select exists (select from job_runs where outcome is null)"):
-                        if monotonic() - begun > _DRAIN:
-                            break
-                        await asyncio.sleep(0.05)
-                    else:
-                        break
-                finally:
-                    conn.terminate()
-            await asyncio.sleep(0.1)
-        self._drained = monotonic() - begun
-
     async def evidence(self) -> Evidence:
-        """All that is known of what happened. Call it when everything has drained."""
-        for task in self._tasks:
-            task.cancel()
-        health = self._health()
-        conn = await asyncpg.connect(self.own_url)
-        evidence = Evidence(
+        """All that is known of what happened, once everything has drained."""
+        drained = await self.observer.drained()
+        return Evidence(
             facts=self.ledger.facts(),
-            runs=[dict(row) for row in await conn.fetch(_RUNS)],
-            events=[dict(row) for row in await conn.fetch(_EVENTS)],
-            audit=[dict(row) for row in await conn.fetch(_AUDIT)],
-            effects=[str(row["run_id"]) for row in await conn.fetch("select run_id from chaos_effects")],
-            overlaps=sorted(self._overlaps),
+            **await self.observer.records(),
+            overlaps=sorted(self.observer.overlaps),
             statuses=dict(self.bell.statuses),
             slowest_refusal=self.bell.slowest_refusal,
             logs=self._logs(),
-            dump=await _dump(conn),
             secrets=[self.bell.key],
             noticed=[seconds for wire in self.wires for seconds in wire.noticed],
             lost_replies=sum(proxy.lost for proxy in self._proxies()),
-            connections=self._connections,
+            connections=self.observer.connections,
             connects=sorted(at for proxy in self._wires_and_back() for at in proxy.connects),
             before=self._warm,
-            after=health,
-            drained=self._drained,
+            after=self._health(),
+            drained=drained,
         )
-        await conn.close()
-        return evidence
 
     def _wires_and_back(self) -> list[Proxy]:
         return [] if self.scenario.embedded else [self.back, *self.wires]
@@ -341,13 +242,13 @@ class Town:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
         await asyncio.gather(*(process.stay_down() for process in self.workers))
         await self.api.stay_down()
         await self._destroy()
 
     async def _destroy(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
         for process in (*self.workers, *([self.api] if hasattr(self, "api") else [])):
             process.destroy()
         for name in ("front", "back"):
@@ -374,24 +275,6 @@ class Outage:
 
     async def __aexit__(self, *_: object) -> None:
         self._ledger.note("up", how=self._how)
-
-
-_RUNS = """
-select id::text, params ->> 'call' as call, project_id::text || ' ' || job_type as slot, job_type, status, error_code,
-    attempt, crashes, (result ->> 'attempt')::integer as result_of
-from job_runs order by created_at, id
-"""
-_EVENTS = """
-select run_id::text as run, seq, kind, attempt, data ->> 'worker' as worker from run_events order by run_id, seq
-"""
-_AUDIT = "select run_id::text as run, old, new, attempt, stale from chaos_audit order by id"
-
-
-async def _dump(conn: asyncpg.Connection) -> str:
-    """Every row of Tawny's tables, as text."""
-    tables = await conn.fetch("select tablename from pg_tables where schemaname = 'public' and tablename not like 'chaos%'")
-    texts = [await conn.fetchval(f"select string_agg(t::text, E'\\n') from \"{row[0]}\" as t") for row in tables]
-    return "\n".join(text for text in texts if text)
 
 
 def _free_port() -> int:

@@ -1,0 +1,143 @@
+"""The harness's own look into the database, past all proxies: what handlers committed, and every change of a run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from time import monotonic
+from typing import Any
+
+import asyncpg
+
+_READY = 60.0
+_DRAIN = 45.0
+
+# What the harness needs of the database for itself: effects of handlers, and an audit that no statement of Tawny's can go round.
+_SCHEMA = """
+create table chaos_effects (run_id uuid not null, attempt integer not null);
+create table chaos_audit (
+    id bigserial primary key, run_id uuid not null, old text, new text not null, attempt integer not null, stale boolean not null
+);
+create function chaos_audit() returns trigger language plpgsql as $$
+declare
+    said text := new.progress ->> 'message';
+    stale boolean := false;
+begin
+    if tg_op = 'INSERT' then
+        insert into chaos_audit (run_id, new, attempt, stale) values (new.id, new.status, new.attempt, false);
+        return null;
+    end if;
+    if said is distinct from (old.progress ->> 'message') then
+        stale := said <> 'attempt ' || new.attempt;
+    end if;
+    if new.status <> old.status or stale then
+        insert into chaos_audit (run_id, old, new, attempt, stale) values (new.id, old.status, new.status, new.attempt, stale);
+    end if;
+    return null;
+end
+$$;
+create trigger chaos_audit after insert or update on job_runs for each row execute function chaos_audit();
+"""
+
+_OVERLAPS = """
+select array_agg(id::text) as runs from job_runs
+where status in ('pending', 'running') and job_type in ('work', 'stride', 'book', 'doze')
+group by team_id, job_type, project_id, unique_key having count(*) > 1
+"""
+
+
+_RUNS = """
+select id::text, params ->> 'call' as call, project_id::text || ' ' || job_type as slot, job_type, status, error_code,
+    attempt, crashes, (result ->> 'attempt')::integer as result_of
+from job_runs order by created_at, id
+"""
+_EVENTS = """
+select run_id::text as run, seq, kind, attempt, data ->> 'worker' as worker from run_events order by run_id, seq
+"""
+_AUDIT = "select run_id::text as run, old, new, attempt, stale from chaos_audit order by id"
+
+# What a database says that is being broken on purpose.
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class Observer:
+    """Furnishes the database at the beginning, watches it, and takes stock in the end. `url` is asked for anew each time."""
+
+    def __init__(self, url: Callable[[], str]) -> None:
+        self._url = url
+        self.overlaps: set[str] = set()
+        """Runs that were seen in one slot at one moment."""
+        self.connections = 0
+        """The most that Tawny had open at once."""
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
+        conn = await asyncpg.connect(self._url(), timeout=2, command_timeout=10)
+        try:
+            yield conn
+        finally:
+            conn.terminate()
+
+    async def furnish(self, team_id: str, project_ids: list[str]) -> None:
+        """Make the projects, and the tables and the audit of the harness."""
+        async with self._connected() as conn:
+            await conn.execute(_SCHEMA)
+            await conn.executemany(
+                "insert into projects (id, team_id, name, slug, color) values ($1, $2, 'P', $1::uuid::text, '#000000')",
+                [(project_id, team_id) for project_id in project_ids],
+            )
+
+    async def enlisted(self, workers: int) -> None:
+        """Return once so many workers are there."""
+        async with self._connected() as conn, asyncio.timeout(_READY):
+            while await conn.fetchval("select count(*) from workers") < workers:
+                await asyncio.sleep(0.02)
+
+    async def watch(self) -> None:
+        """Look for two runs in one slot, and count connections, until cancelled."""
+        while True:
+            with suppress(*_AWAY):
+                async with self._connected() as conn:
+                    await self._look(conn)
+            await asyncio.sleep(0.05)
+
+    async def _look(self, conn: asyncpg.Connection) -> None:
+        while True:
+            for row in await conn.fetch(_OVERLAPS):
+                self.overlaps.add(" ".join(sorted(row["runs"])))
+            used = await conn.fetchval("select count(*) from pg_stat_activity where application_name like 'tawny%'")
+            self.connections = max(self.connections, used)
+            await asyncio.sleep(0.1)
+
+    async def drained(self) -> float:
+        """Wait until every run has ended, but not for ever: what has not by then is lost. Returns the seconds it took."""
+        begun = monotonic()
+        while monotonic() - begun < _DRAIN and await self._somebody_works():
+            await asyncio.sleep(0.05)
+        return monotonic() - begun
+
+    async def _somebody_works(self) -> bool:
+        with suppress(*_AWAY):
+            async with self._connected() as conn:
+                found: bool = await conn.fetchval("select exists (select from job_runs where outcome is null)")
+                return found
+        return True
+
+    async def records(self) -> dict[str, Any]:
+        """What the database says of all runs, as the evidence has it."""
+        async with self._connected() as conn:
+            return {
+                "runs": [dict(row) for row in await conn.fetch(_RUNS)],
+                "events": [dict(row) for row in await conn.fetch(_EVENTS)],
+                "audit": [dict(row) for row in await conn.fetch(_AUDIT)],
+                "effects": [str(row["run_id"]) for row in await conn.fetch("select run_id from chaos_effects")],
+                "dump": await _dump(conn),
+            }
+
+
+async def _dump(conn: asyncpg.Connection) -> str:
+    """Every row of Tawny's tables, as text."""
+    tables = await conn.fetch("select tablename from pg_tables where schemaname = 'public' and tablename not like 'chaos%'")
+    texts = [await conn.fetchval(f"select string_agg(t::text, E'\\n') from \"{row[0]}\" as t") for row in tables]
+    return "\n".join(text for text in texts if text)
