@@ -179,6 +179,8 @@ def charged_as_crashed(evidence: Evidence) -> Iterator[str]:
 def _charged_alive(evidence: Evidence) -> Iterator[str]:
     dead = {fact["pid"] for fact in evidence.of("kill", "exit")}
     disturbed = {fact["pid"] for fact in _disturbances(evidence)}
+    if evidence.of("lossy"):  # on a network that loses replies all the time, anybody may fail to renew for a lease
+        disturbed |= {fact["pid"] for fact in evidence.of("born")}
     for run, events in _by_run(evidence.events).items():
         workers = {event["attempt"]: _pid(event["worker"]) for event in events if event["kind"] == "started"}
         forgiven = {event["attempt"] for event in events if event["kind"] == "released"}

@@ -15,12 +15,12 @@ LEASE: Final = 2.0
 
 def mixed(chance: Random, seconds: float) -> list[Fault]:
     restarts = cycle(["restart_immediate", "restart_fast"])
-    troubles = every(chance, "trouble", (6.0, 8.0), seconds, first=3.0, seconds=(1.5, 1.5), targets=64)
+    troubles = every(chance, "trouble", (4.0, 5.5), seconds, first=3.0, seconds=(1.5, 1.5), targets=64)
     return [
-        *every(chance, "kill", (0.6, 1.2), seconds, targets=4),
+        *every(chance, "kill", (0.4, 0.75), seconds, targets=4),
         *every(chance, "kill_api", (9.0, 11.0), seconds, first=5.0),
-        *every(chance, "stop", (2.0, 3.0), seconds, first=1.5, seconds=(LEASE + 1, LEASE + 2), targets=4),
-        *(Fault(at, next(restarts)) for at in _steps(8.0, 9.0, seconds)),
+        *every(chance, "stop", (1.1, 1.8), seconds, first=1.5, seconds=(LEASE + 1, LEASE + 2), targets=4),
+        *(Fault(at, next(restarts)) for at in _steps(6.0, 6.0, seconds)),
         *(Fault(t.at, chance.choice(["reset", "close", "freeze", "freeze_api"]), t.target, t.seconds) for t in troubles),
     ]
 
@@ -126,7 +126,7 @@ SCENARIOS: Final = {
         Scenario(
             "C1",
             "workers, the API and the database are killed, stopped, restarted and cut off",
-            90,
+            60,
             mixed,
             gates={"acked": 1200, "kills": 100, "recoveries": 20, "stops": 25, "restarts": 8},
         ),

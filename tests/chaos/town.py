@@ -164,6 +164,8 @@ class Town:
 
     def bad_network(self) -> None:
         """Make every connection as bad as the scenario wants it all the time."""
+        if self.scenario.loss:
+            self.ledger.note("lossy")
         for proxy in self._proxies():
             proxy.set(Conditions(latency=self.scenario.latency, loss=self.scenario.loss))
 
