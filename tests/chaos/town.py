@@ -210,6 +210,7 @@ class Town:
     async def evidence(self) -> Evidence:
         """All that is known of what happened, once everything has drained."""
         drained = await self.observer.drained()
+        self._stop_watching()
         return Evidence(
             facts=self.ledger.facts(),
             **await self.observer.records(),
@@ -248,9 +249,12 @@ class Town:
         await self.api.stay_down()
         await self._destroy()
 
-    async def _destroy(self) -> None:
+    def _stop_watching(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
+
+    async def _destroy(self) -> None:
+        self._stop_watching()
         for process in (*self.workers, *([self.api] if hasattr(self, "api") else [])):
             process.destroy()
         for name in ("front", "back"):
