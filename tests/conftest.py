@@ -89,27 +89,31 @@ async def _migrate(url: str) -> None:
     await conn.close()
 
 
-_TABLES = (
-    "run_logs",
-    "run_events",
-    "job_runs",
-    "job_places",
-    "run_totals",
-    "idempotency_keys",
-    "workers",
-    "api_keys",
-    "memberships",
-    "projects",
-    "users",
-    "teams",
+EMPTY = "".join(
+    f"delete from {table};"
+    for table in (
+        "run_logs",
+        "run_events",
+        "job_runs",
+        "job_places",
+        "run_totals",
+        "idempotency_keys",
+        "workers",
+        "api_keys",
+        "memberships",
+        "projects",
+        "users",
+        "teams",
+    )
 )
+"""Deletes every row of Tawny's."""
 
 
 @pytest.fixture
 async def conn(database_url: str) -> AsyncIterator[Connection]:
     """A connection to an empty, migrated database."""
     conn = await connect(database_url)
-    await conn.execute("".join(f"delete from {table};" for table in _TABLES))
+    await conn.execute(EMPTY)
     yield conn
     await conn.close()
 

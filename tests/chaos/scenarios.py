@@ -200,7 +200,7 @@ SCENARIOS: Final = {
             "somebody holds an old snapshot while runs come fast",
             10,
             old_snapshot,
-            gates={"acked": 1200},
+            gates={"acked": 800},
             workers=2,
             clients=24,
             pace=0.0,

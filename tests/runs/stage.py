@@ -11,6 +11,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant
+from tests.conftest import EMPTY
 from tests.runs import model
 from tests.runs.expected import NOW, Expected
 from tests.runs.model import ENDED, Fact, tell
@@ -56,21 +57,6 @@ select json_build_object(
 )
 """
 
-_EMPTY = "".join(
-    f"delete from {table};"
-    for table in (
-        "run_events",
-        "job_runs",
-        "job_places",
-        "run_totals",
-        "idempotency_keys",
-        "workers",
-        "api_keys",
-        "projects",
-        "teams",
-    )
-)
-
 _BEGIN = "insert into teams (id, name, slug) values ($1, 'T', 't')"
 
 
@@ -105,7 +91,7 @@ class Stage(RuleBasedStateMachine):
         self.do(self._begin())
 
     async def _begin(self) -> None:
-        await self.conn.execute(_EMPTY)
+        await self.conn.execute(EMPTY)
         await self.conn.execute(_BEGIN, self.team)
         await runs.set_places(self.conn, PLACES)
 

@@ -29,8 +29,11 @@ async def reap_forever(pool: Pool, *, lease: float, wake: Callable[[], None] = l
     while True:
         try:
             await reaper.beat()
-        except (*UNREACHABLE, *BUSY) as error:
+        except UNREACHABLE as error:
             log.warning("reaping is put off until the database is back", error=type(error).__name__)
+            reaper.put_off()
+        except BUSY as error:
+            log.warning("reaping is tried again", error=type(error).__name__)
         except Exception:
             log.exception("reaping failed; it is tried again")
         await asyncio.sleep(BEAT)
@@ -47,6 +50,10 @@ class Reaper:
         self._not_before = 0.0
         self._beats = 0
 
+    def put_off(self) -> None:
+        """Give the workers one lease, from now on."""
+        self._not_before = monotonic() + self._lease
+
     async def beat(self) -> None:
         async with self._pool.acquire() as conn:
             self._look_who_answers(conn)
@@ -56,7 +63,7 @@ class Reaper:
     def _look_who_answers(self, conn: Connection) -> None:
         session = conn.get_server_pid()
         if self._session not in (None, session):
-            self._not_before = monotonic() + self._lease
+            self.put_off()
         self._session = session
 
     async def _reap(self, conn: Connection) -> None:
