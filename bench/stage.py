@@ -52,7 +52,7 @@ class Stage:
         self.folder = folder
         self.api: Server
         self.floor: Server
-        settings = {GIVEN: url, "TAWNY_DATA_DIR": str(folder / "state"), "TAWNY_APP": "bench.app:app"}
+        settings = {GIVEN: url, "TAWNY_DATA_DIR": str(folder / "state"), "TAWNY_APP": "bench.app:app", "TAWNY_TRIGGER_RATE": "0"}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TAWNY_")}
         self._environ = {**inherited, **settings, "PYTHONPATH": str(_ROOT)}
 

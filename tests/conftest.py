@@ -89,24 +89,32 @@ async def _migrate(url: str) -> None:
     await conn.close()
 
 
-EMPTY = "".join(
-    f"delete from {table};"
-    for table in (
-        "run_logs",
-        "run_events",
-        "job_runs",
-        "job_places",
-        "run_totals",
-        "idempotency_keys",
-        "workers",
-        "api_keys",
-        "memberships",
-        "projects",
-        "users",
-        "teams",
-    )
+_TABLES = (
+    "run_logs",
+    "run_events",
+    "job_runs",
+    "job_places",
+    "run_totals",
+    "idempotency_keys",
+    "workers",
+    "api_keys",
+    "audit_log",
+    "integrations",
+    "invitations",
+    "rate_limits",
+    "sessions",
+    "sign_in_codes",
+    "memberships",
+    "projects",
+    "users",
+    "teams",
 )
-"""Deletes every row of Tawny's."""
+EMPTY = (
+    "set session_replication_role = replica;"
+    + "".join(f"delete from {table};" for table in _TABLES)
+    + "reset session_replication_role;"
+)
+"""Deletes every row of Tawny's, also of tables that only grow."""
 
 
 @pytest.fixture

@@ -155,6 +155,15 @@ class Settings(BaseModel):
     )
     host: str = Field("127.0.0.1", min_length=1, description="The address that `tawny serve` listens on.")
     port: int = Field(8585, ge=0, le=65_535, description="The port that `tawny serve` listens on; 0 picks a free one.")
+    proxies: int = Field(
+        0, ge=0, le=10, description="How many reverse proxies are in front: that many of `X-Forwarded-For` are believed."
+    )
+    trigger_rate: int = Field(
+        200,
+        ge=0,
+        le=1_000_000,
+        description="How many triggers and retries a second each key and user may ask each server for; 0 is no limit.",
+    )
     concurrency: int = Field(100, ge=1, le=10_000, description="How many runs a worker executes at once.")
     drain: Duration = Field(
         10.0, ge=0, le=86_400, description="How long a worker that stops lets its runs finish before it gives them back."
@@ -191,6 +200,17 @@ class Settings(BaseModel):
     def masked(self) -> dict[str, str]:
         """Every setting as text that may be shown: secrets as `****`, the database url without its password, nothing as `-`."""
         return {name: _shown(name, getattr(self, name)) for name in type(self).model_fields}
+
+    @property
+    def may_sign_up(self) -> bool:
+        """Whether an unknown address may sign up."""
+        return self.loopback if self.signup is None else self.signup
+
+    @property
+    def base_url(self) -> str:
+        """The address for links: the public one, or else the one that `tawny serve` listens on."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def loopback(self) -> bool:

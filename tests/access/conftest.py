@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
-from tawny.access import Actor, Role, add_member, create_key, create_team, issue_token
+from tawny.access import Actor, Role, add_member, create_key, create_team, open_session
 from tawny.access.authenticate import Authenticator
 from tawny.access.users import roles_of_user
 from tawny.db.pool import Connection, Pool
@@ -80,9 +79,14 @@ def make_key(conn: Connection, team_id: UUID) -> MakeKey:
 
 
 @pytest.fixture
-def token_of() -> Callable[[UUID], str]:
+def token_of(conn: Connection) -> Callable[[UUID], Awaitable[str]]:
     """Makes a token for this user that is good now."""
-    return lambda user_id: issue_token(SECRET, user_id, datetime.now(UTC))
+
+    async def open_one(user_id: UUID) -> str:
+        _, token = await open_session(conn, SECRET, user_id)
+        return token
+
+    return open_one
 
 
 @pytest.fixture

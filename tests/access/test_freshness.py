@@ -16,7 +16,7 @@ from tawny.errors import Unauthenticated
 
 AddUser = Callable[[Role], Awaitable[Actor]]
 MakeKey = Callable[..., Awaitable[str]]
-TokenOf = Callable[[UUID], str]
+TokenOf = Callable[[UUID], Awaitable[str]]
 
 SECRET = b"an own secret for tests, 32 bytes or more"
 
@@ -66,7 +66,7 @@ async def test_a_changed_role_holds_after_half_a_second_for_users_and_their_keys
     clock: Any,
 ) -> None:
     admin = await add_user("admin")
-    headers = [f"Bearer {await make_key(admin)}", f"Bearer {token_of(admin.id)}"]
+    headers = [f"Bearer {await make_key(admin)}", f"Bearer {await token_of(admin.id)}"]
     assert [(await authenticator.actor(header)).roles for header in headers] == [{team_id: "admin"}] * 2
     await conn.execute("update memberships set role = 'member' where user_id = $1", admin.id)
     clock.now += 0.5
@@ -77,7 +77,7 @@ async def test_a_user_who_left_the_team_is_still_somebody_but_not_in_it(
     authenticator: Authenticator, add_user: AddUser, token_of: TokenOf, conn: Connection, clock: Any
 ) -> None:
     member = await add_user("member")
-    header = f"Bearer {token_of(member.id)}"
+    header = f"Bearer {await token_of(member.id)}"
     await authenticator.actor(header)
     await conn.execute("delete from memberships where user_id = $1", member.id)
     clock.now += 0.5

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tawny.access import Actor
 from tawny.access.authenticate import Authenticator
 from tawny.access.last_used import LastUsed
 from tawny.db.pool import Connection, Pool
@@ -111,7 +112,7 @@ async def test_the_background_outlives_a_database_that_is_away(make_key: MakeKey
     await make_key()
     notes = LastUsed()
     watched.failure = ConnectionRefusedError("no database")
-    notes.note(await conn.fetchval("select id from api_keys"))
+    notes.note(Actor("api_key", await conn.fetchval("select id from api_keys")))
     task = asyncio.create_task(notes.run(watched, pause=0.001))
     async with asyncio.timeout(5):
         while watched.asked < 3:

@@ -18,7 +18,7 @@ from tawny.errors import Unauthenticated
 
 AddUser = Callable[[Role], Awaitable[Actor]]
 MakeKey = Callable[..., Awaitable[str]]
-TokenOf = Callable[[UUID], str]
+TokenOf = Callable[[UUID], Awaitable[str]]
 
 SECRET = b"an own secret for tests, 32 bytes or more"
 

@@ -20,6 +20,7 @@ from tawny.errors import SettingsError, Unauthenticated
 SECRET = b"an own secret for tests, 32 bytes or more"
 NOW = datetime(2030, 5, 17, 12, 0, 0, tzinfo=UTC)
 USER = UUID("01976f3e-2f1c-7aaa-8bbb-0123456789ab")
+SESSION = UUID("5f0c7b2e-9a9b-4d7e-8f3a-0c1d2e3f4a5b")
 PUBLIC_KEY = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n"
 
 HEADER: dict[str, Any] = {"alg": "HS256", "typ": "JWT"}
@@ -29,7 +30,7 @@ CLAIMS: dict[str, Any] = {
     "sub": str(USER),
     "iat": int(NOW.timestamp()),
     "exp": int(NOW.timestamp()) + 3600,
-    "jti": "5f0c7b2e-9a9b-4d7e-8f3a-0c1d2e3f4a5b",
+    "jti": str(SESSION),
 }
 
 
@@ -59,35 +60,35 @@ def without(name: str) -> dict[str, Any]:
 
 
 def test_an_issued_token_names_its_user() -> None:
-    token = issue_token(SECRET, USER, NOW)
-    assert read_token(SECRET, token, NOW) == USER
-    assert read_token(SECRET, token, NOW + timedelta(days=7, seconds=-1)) == USER
+    token = issue_token(SECRET, USER, SESSION, NOW)
+    assert read_token(SECRET, token, NOW) == (USER, SESSION)
+    assert read_token(SECRET, token, NOW + timedelta(days=7, seconds=-1)) == (USER, SESSION)
 
 
 def test_a_token_made_by_hand_to_the_same_rules_is_read() -> None:
     """Otherwise the refusals below would prove nothing."""
-    assert read_token(SECRET, sign(HEADER, CLAIMS), NOW) == USER
-    assert read_token(SECRET, sign({"typ": "JWT", "alg": "HS256"}, CLAIMS), NOW) == USER
-    assert read_token(SECRET, sign(HEADER, CLAIMS | {"nbf": CLAIMS["iat"]}), NOW) == USER
+    assert read_token(SECRET, sign(HEADER, CLAIMS), NOW) == (USER, SESSION)
+    assert read_token(SECRET, sign({"typ": "JWT", "alg": "HS256"}, CLAIMS), NOW) == (USER, SESSION)
+    assert read_token(SECRET, sign(HEADER, CLAIMS | {"nbf": CLAIMS["iat"]}), NOW) == (USER, SESSION)
 
 
 def test_a_token_is_good_now_when_no_time_is_given() -> None:
-    assert read_token(SECRET, issue_token(SECRET, USER, datetime.now(UTC))) == USER
+    assert read_token(SECRET, issue_token(SECRET, USER, SESSION, datetime.now(UTC))) == (USER, SESSION)
 
 
-def test_two_tokens_of_one_second_differ() -> None:
-    assert issue_token(SECRET, USER, NOW) != issue_token(SECRET, USER, NOW)
+def test_two_sessions_of_one_second_have_different_tokens() -> None:
+    assert issue_token(SECRET, USER, SESSION, NOW) != issue_token(SECRET, USER, USER, NOW)
 
 
 def test_a_token_ends_to_the_second() -> None:
-    token = issue_token(SECRET, USER, NOW, timedelta(hours=1))
-    assert read_token(SECRET, token, NOW + timedelta(seconds=3599)) == USER
+    token = issue_token(SECRET, USER, SESSION, NOW, timedelta(hours=1))
+    assert read_token(SECRET, token, NOW + timedelta(seconds=3599)) == (USER, SESSION)
     assert refusal(token, NOW + timedelta(seconds=3600)) == REFUSED
 
 
 def test_a_clock_a_minute_ahead_is_tolerated_and_no_more() -> None:
-    token = issue_token(SECRET, USER, NOW)
-    assert read_token(SECRET, token, NOW - timedelta(seconds=60)) == USER
+    token = issue_token(SECRET, USER, SESSION, NOW)
+    assert read_token(SECRET, token, NOW - timedelta(seconds=60)) == (USER, SESSION)
     assert refusal(token, NOW - timedelta(seconds=61)) == REFUSED
 
 
@@ -193,6 +194,8 @@ def test_a_token_signed_with_another_secret_is_refused(secret: bytes) -> None:
         CLAIMS | {"sub": f"{USER}\0"},
         CLAIMS | {"sub": "ann@example.com"},
         CLAIMS | {"jti": 5},
+        CLAIMS | {"jti": "5"},
+        CLAIMS | {"jti": str(SESSION).upper()},
         CLAIMS | {"jti": None},
         CLAIMS | {"role": "Owner"},
         CLAIMS | {"role": ["owner"]},
@@ -238,7 +241,7 @@ def test_no_header_breaks_the_reader(header: bytes) -> None:
 
 
 def test_a_token_holds_no_right_and_no_address() -> None:
-    payload = issue_token(SECRET, USER, NOW).split(".")[1]
+    payload = issue_token(SECRET, USER, SESSION, NOW).split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert claims.keys() == CLAIMS.keys()
     assert (claims["sub"], claims["iat"], claims["exp"]) == (str(USER), CLAIMS["iat"], CLAIMS["iat"] + 7 * 86_400)
@@ -247,6 +250,6 @@ def test_a_token_holds_no_right_and_no_address() -> None:
 def test_short_secrets_are_refused() -> None:
     weak = hashlib.sha256(b"").digest()[:31]
     with pytest.raises(SettingsError, match="TAWNY_SECRET"):
-        issue_token(weak, USER, NOW)
+        issue_token(weak, USER, SESSION, NOW)
     with pytest.raises(SettingsError, match="TAWNY_SECRET"):
         read_token(weak, sign(HEADER, CLAIMS, weak), NOW)

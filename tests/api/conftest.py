@@ -15,8 +15,8 @@ from tawny.db.pool import Connection
 
 
 @pytest.fixture(scope="module")
-def served(database_url: str) -> Iterator[Served]:
-    with serve(database_url) as served:
+def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve(database_url, tmp_path_factory.mktemp("state")) as served:
         yield served
 
 

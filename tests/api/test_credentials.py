@@ -13,7 +13,7 @@ import pytest
 from tests.waiting import until
 
 from api.world import SECRET, World
-from tawny.access import Actor, issue_token, revoke_key
+from tawny.access import Actor, issue_token, open_session, revoke_key
 from tawny.access.key_text import new_key
 from tawny.db.pool import Pool
 
@@ -24,9 +24,18 @@ def b64(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
-def claims(user_id: object, **changes: Any) -> dict[str, Any]:
+async def claims(world: World, **changes: Any) -> dict[str, Any]:
+    """Those of a session of the owner's, with changes; `...` leaves one out."""
+    session_id, _ = await open_session(world.conn, SECRET, world.owner_id)
     now = int(datetime.now(UTC).timestamp())
-    good = {"iss": "tawny", "aud": "tawny:api", "sub": str(user_id), "iat": now, "exp": now + 60, "jti": str(uuid4())} | changes
+    good = {
+        "iss": "tawny",
+        "aud": "tawny:api",
+        "sub": str(world.owner_id),
+        "iat": now,
+        "exp": now + 60,
+        "jti": str(session_id),
+    } | changes
     return {name: value for name, value in good.items() if value is not ...}
 
 
@@ -105,7 +114,7 @@ async def test_a_refusal_asks_no_database_when_the_checksum_is_wrong(world: Worl
 
 
 async def test_a_users_token_is_taken(world: World) -> None:
-    assert (await world.list(as_=signed(claims(world.owner_id)))).status_code == 200
+    assert (await world.list(as_=signed(await claims(world)))).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -128,6 +137,7 @@ async def test_a_users_token_is_taken(world: World) -> None:
         {"sub": "not-a-uuid"},
         {"sub": str(uuid4())},
         {"jti": ...},
+        {"jti": str(uuid4())},
         {"role": "owner"},
         {"padding": "x" * 64_000},
     ],
@@ -136,11 +146,11 @@ async def test_a_users_token_is_taken(world: World) -> None:
 async def test_a_token_with_wrong_claims_is_refused(world: World, changes: dict[str, Any]) -> None:
     if "padding" in changes:
         changes = {"padding": "x" * 20_000}  # more than a credential may have, less than all headers may
-    await refusal(world, f"authorization: Bearer {signed(claims(world.owner_id, **changes))}")
+    await refusal(world, f"authorization: Bearer {signed(await claims(world, **changes))}")
 
 
 async def test_a_token_with_another_header_is_refused(world: World) -> None:
-    good = claims(world.owner_id)
+    good = await claims(world)
     for algorithm in ("none", "None", "NoNe"):
         for signature in ("", signed(good).rsplit(".", 1)[1]):
             await refusal(world, f"authorization: Bearer {b64({'alg': algorithm, 'typ': 'JWT'})}.{b64(good)}.{signature}")
@@ -157,14 +167,16 @@ async def test_a_token_with_another_header_is_refused(world: World) -> None:
     for header in headers:
         await refusal(world, f"authorization: Bearer {signed(good, **header)}")
     await refusal(world, f"authorization: Bearer {signed(good, key=b'another secret of 32 bytes or more ...')}")
-    await refusal(world, f"authorization: Bearer {issue_token(SECRET, world.owner_id, datetime.now(UTC) - timedelta(days=8))}")
+    await refusal(
+        world, f"authorization: Bearer {issue_token(SECRET, world.owner_id, uuid4(), datetime.now(UTC) - timedelta(days=8))}"
+    )
 
 
 async def test_a_revoked_key_is_refused_soon(world: World) -> None:
     assert (await world.list()).status_code == 200
     owner = Actor("user", world.owner_id, {world.team_id: "owner"}, user_id=world.owner_id)
     key_id = await world.conn.fetchval("select id from api_keys where last4 = $1", world.key[-4:])
-    await revoke_key(world.conn, owner, key_id)
+    await revoke_key(world.conn, owner, world.team_id, key_id)
 
     async def refused() -> bool:
         return (await world.list()).status_code == 401

@@ -92,7 +92,7 @@ async def test_keys_of_two_teams_have_nothing_to_do_with_each_other(world: World
     await world.trigger(key="k")
     other_team, owner = await world.add_team()
     project_id = await world.add_project(other_team)
-    answer = await world.trigger(key="k", as_=world.token(owner), team_id=other_team, project_id=str(project_id))
+    answer = await world.trigger(key="k", as_=await world.token(owner), team_id=other_team, project_id=str(project_id))
     assert (answer.status_code, answer.headers.get(REPLAYED)) == (201, None)
 
 

@@ -33,7 +33,7 @@ async def test_what_a_schema_allows_a_trigger_takes(world: World) -> None:
 async def test_job_types_are_refused_to_who_is_in_no_team(world: World) -> None:
     user = await world.add_user("member")
     await world.conn.execute("delete from memberships where user_id = $1", user.id)
-    answer = await world.send("GET", "/v1/job-types", as_=world.token(user.id))
+    answer = await world.send("GET", "/v1/job-types", as_=await world.token(user.id))
     assert (answer.status_code, answer.json()["code"]) == (403, "not_a_member")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -46,8 +47,8 @@ def shop_with(api: FastAPI, *, open_it: bool) -> FastAPI:
 
 
 @asynccontextmanager
-async def mounted(world: World, url: str, *, open_it: bool = True) -> AsyncIterator[Mounted]:
-    api = create_app(app, settings=Settings(lease=1.0), url=url, secret=SECRET)
+async def mounted(world: World, url: str, folder: Path, *, open_it: bool = True) -> AsyncIterator[Mounted]:
+    api = create_app(app, settings=Settings(lease=1.0, data_dir=folder), url=url, secret=SECRET)
     web = shop_with(api, open_it=open_it)
     transport = httpx.ASGITransport(web)
     async with web.router.lifespan_context(web), httpx.AsyncClient(transport=transport, base_url="http://shop") as http:
@@ -55,8 +56,8 @@ async def mounted(world: World, url: str, *, open_it: bool = True) -> AsyncItera
 
 
 @pytest.fixture
-async def shop(world: World, database_url: str) -> AsyncIterator[Mounted]:
-    async with mounted(world, database_url) as shop:
+async def shop(world: World, database_url: str, tmp_path: Path) -> AsyncIterator[Mounted]:
+    async with mounted(world, database_url, tmp_path) as shop:
         yield shop
 
 
@@ -93,8 +94,8 @@ async def test_the_document_says_where_its_paths_begin(shop: Mounted) -> None:
     assert "servers" not in (await shop.world.send("GET", "/openapi.json")).json()
 
 
-async def test_one_that_nobody_opened_fails_and_says_what_to_write(world: World, database_url: str) -> None:
-    async with mounted(world, database_url, open_it=False) as shop:
+async def test_one_that_nobody_opened_fails_and_says_what_to_write(world: World, database_url: str, tmp_path: Path) -> None:
+    async with mounted(world, database_url, tmp_path, open_it=False) as shop:
         assert (await shop.send("GET", "/healthz")).status_code == 200
         assert (await shop.send("GET", "/v1/job-types")).json()["code"] == "internal"
     with pytest.raises(RuntimeError, match=r"async with opened\(api\)"):

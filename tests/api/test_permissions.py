@@ -39,7 +39,7 @@ async def credential(world: World, caller: str) -> str | None:
         case "nobody's user":
             user_id = (await world.add_user("member")).id
             await world.conn.execute("delete from memberships where user_id = $1", user_id)
-            return world.token(user_id)
+            return await world.token(user_id)
         case "key of another team":
             return await world.add_key(team_id=(await world.add_team())[0])
         case "admin's key":

@@ -14,7 +14,7 @@ from tawny.db.pool import Connection
 
 async def test_a_retry_answers_201_with_a_new_pending_run(world: World) -> None:
     old = await world.ended("failed", params={"month": "2026-02"}, notify=True)
-    answer = await world.retry(old, as_=world.token(world.owner_id))
+    answer = await world.retry(old, as_=await world.token(world.owner_id))
     assert answer.status_code == 201
     before, after = (await world.view(old)).json()["job_run"], answer.json()["job_run"]
     assert after["id"] != before["id"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.pgbouncer import POOLER
 
@@ -26,7 +28,7 @@ async def test_a_server_takes_back_the_runs_of_a_dead_worker(world: World) -> No
     assert await enlist(world.conn, name="test:2", version="0", lease=60)
 
 
-async def test_a_server_forgets_answers_that_are_a_day_old(world: World, database_url: str) -> None:
+async def test_a_server_forgets_answers_that_are_a_day_old(world: World, database_url: str, tmp_path: Path) -> None:
     await world.trigger(key="old")
     await world.conn.execute("update idempotency_keys set created_at = now() - interval '25 hours'")
     await world.trigger(key="new", job_type="import")
@@ -34,16 +36,16 @@ async def test_a_server_forgets_answers_that_are_a_day_old(world: World, databas
     async def left() -> bool:
         return bool(await world.conn.fetchval("select array_agg(key) = '{new}' from idempotency_keys"))
 
-    with serve(database_url):
+    with serve(database_url, tmp_path):
         await until(left, "only the answer of today")
 
 
-async def test_a_server_that_stops_has_noted_which_keys_were_used(world: World, database_url: str) -> None:
+async def test_a_server_that_stops_has_noted_which_keys_were_used(world: World, database_url: str, tmp_path: Path) -> None:
     async def noted(key: str) -> object:
         return await world.conn.fetchval("select last_used_at from api_keys where last4 = $1", key[-4:])
 
     first, later = await world.add_key(), await world.add_key()
-    with serve(database_url) as other:
+    with serve(database_url, tmp_path) as other:
         await world.http.get(f"{other.url}/v1/job-types", headers={"authorization": f"Bearer {first}"})
         await until(lambda: noted(first), "the first note, after which the server pauses")
         await world.http.get(f"{other.url}/v1/job-types", headers={"authorization": f"Bearer {later}"})
@@ -52,10 +54,10 @@ async def test_a_server_that_stops_has_noted_which_keys_were_used(world: World, 
 
 
 @pytest.mark.skipif(POOLER, reason="the connections that PostgreSQL sees are PgBouncer's, which keeps them")
-async def test_a_server_that_stops_leaves_no_connection(world: World, database_url: str) -> None:
+async def test_a_server_that_stops_leaves_no_connection(world: World, database_url: str, tmp_path: Path) -> None:
     count = "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'tawny-%'"
     before = await world.conn.fetchval(count)
-    with serve(database_url):
+    with serve(database_url, tmp_path):
         assert await world.conn.fetchval(count) > before
     assert await world.conn.fetchval(count) <= before
 

@@ -37,7 +37,7 @@ async def test_a_trigger_answers_201_with_a_pending_run(world: World) -> None:
 
 
 async def test_a_user_is_named_as_the_one_who_triggered(world: World) -> None:
-    answer = await world.trigger(as_=world.token(world.owner_id))
+    answer = await world.trigger(as_=await world.token(world.owner_id))
     assert answer.json()["job_run"]["triggered_by"] == f"manual:user:{world.owner_id}"
 
 
@@ -152,7 +152,7 @@ async def test_a_member_of_two_teams_cannot_trigger_in_one_with_the_others_proje
     await world.conn.execute(
         "insert into memberships (team_id, user_id, role) values ($1, $2, 'owner')", other_team, world.owner_id
     )
-    answer = await world.trigger(as_=world.token(world.owner_id), project_id=str(foreign))
+    answer = await world.trigger(as_=await world.token(world.owner_id), project_id=str(foreign))
     assert answer.status_code == 404
 
 

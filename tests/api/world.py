@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tawny import Run, Tawny, runs
-from tawny.access import Actor, Role, add_member, create_key, create_project, create_team, issue_token
+from tawny.access import Actor, Role, add_member, create_key, create_project, create_team, open_session
 from tawny.api.app import create_app
 from tawny.config import Settings
 from tawny.db.ids import uuid7
@@ -58,9 +58,9 @@ class Served:
 
 
 @contextmanager
-def serve(url: str) -> Iterator[Served]:
-    """Serve the test app on a free port, as `tawny serve` does."""
-    api = create_app(app, settings=Settings(lease=1.0), url=url, secret=SECRET)
+def serve(url: str, folder: Path, **settings: Any) -> Iterator[Served]:
+    """Serve the test app on a free port, as `tawny serve` does, with its state in `folder`."""
+    api = create_app(app, settings=Settings(**{"lease": 1.0, "data_dir": folder} | settings), url=url, secret=SECRET)
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         api,
@@ -143,11 +143,12 @@ class World:
         user_id = await add_member(self.conn, Actor.host(), team_id, email=f"{uuid7()}@example.com", role=role)
         return Actor("user", user_id, {team_id: role}, user_id=user_id)
 
-    def token(self, user_id: UUID) -> str:
-        return issue_token(SECRET, user_id, datetime.now(UTC))
+    async def token(self, user_id: UUID) -> str:
+        _, token = await open_session(self.conn, SECRET, user_id)
+        return token
 
     async def token_of(self, role: Role, team_id: UUID | None = None) -> str:
-        return self.token((await self.add_user(role, team_id)).id)
+        return await self.token((await self.add_user(role, team_id)).id)
 
     # Asking
 

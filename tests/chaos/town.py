@@ -126,6 +126,7 @@ class Town:
             "TAWNY_LEASE": f"{LEASE}s",
             "TAWNY_DRAIN": "0.3s",
             "TAWNY_CONCURRENCY": "16",
+            "TAWNY_TRIGGER_RATE": "0",
             "TAWNY_NOTIFY": "off" if self._pooled else "on",
             "LEDGER": str(self.ledger.path),
             "PYTHONPATH": os.pathsep.join(str(path) for path in (self._source, ROOT) if path),

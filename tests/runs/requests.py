@@ -76,7 +76,7 @@ class Requests(Stage):
 
     @rule(target=Stage.revoked, agent=consumes(Stage.agents))
     def revoke(self, agent: Agent) -> Agent:
-        self.do(access.revoke_key(self.conn, self.actor, agent.id))
+        self.do(access.revoke_key(self.conn, self.actor, self.team, agent.id))
         self.took("revoke")
         return agent
 

@@ -3,7 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from tawny.access.actor import Actor
-from tawny.access.keys import Key, create_key, revoke_key
+from tawny.access.audit import ACTIONS, RESOURCES, Action, Resource, Signature, leave, signature_of
+from tawny.access.audit_list import AuditFilter, AuditPage, list_audit
+from tawny.access.email import check_email
+from tawny.access.invitations import Invitation, accept, invite, list_invitations, my_invitations, withdraw
+from tawny.access.keys import Key, create_key, list_keys, revoke_key
+from tawny.access.limits import client_subject
+from tawny.access.members import Member, add_member, list_members, remove_member, set_role
 from tawny.access.operations import (
     CANCEL_RUN,
     LIST_JOB_TYPES,
@@ -32,25 +38,46 @@ from tawny.access.operations import (
     Role,
     permissions_of,
 )
-from tawny.access.projects import Project, create_project, find_project, list_projects
+from tawny.access.projects import (
+    Project,
+    create_project,
+    delete_project,
+    find_project,
+    find_project_for,
+    list_projects,
+    update_project,
+)
 from tawny.access.secret import load_or_make_secret
-from tawny.access.teams import CreatedTeam, Team, add_member, create_team, list_teams
+from tawny.access.teams import CreatedTeam, Team, create_team, list_teams
 from tawny.access.users import User, ensure_user, find_user
 
 if TYPE_CHECKING:
     from tawny.access.authenticate import Authenticator
+    from tawny.access.sessions import end_session, forget_sign_ins, make_token, open_session
+    from tawny.access.sign_in import AgentSignedIn, Attempt, SignedIn, TeamRequired, agent_login, send_code, verify_code
     from tawny.access.tokens import issue_token, read_token
 
 # Fetched when first used: they import PyJWT, and a worker, which reads no token, would wait for it at every start.
-_LATER = {"Authenticator": "authenticate", "issue_token": "tokens", "read_token": "tokens"}
+_LATER = {
+    name: module
+    for module, names in {
+        "authenticate": ("Authenticator",),
+        "sessions": ("end_session", "forget_sign_ins", "make_token", "open_session"),
+        "sign_in": ("AgentSignedIn", "Attempt", "SignedIn", "TeamRequired", "agent_login", "send_code", "verify_code"),
+        "tokens": ("issue_token", "read_token"),
+    }.items()
+    for name in names
+}
 
 __all__ = [
+    "ACTIONS",
     "CANCEL_RUN",
     "LIST_JOB_TYPES",
     "LIST_RUNS",
     "MAKE_OWNERS",
     "OPERATIONS",
     "PERMISSIONS",
+    "RESOURCES",
     "ROLES",
     "TRIGGER_RUN",
     "VIEW_AUDIT_LOG",
@@ -67,30 +94,65 @@ __all__ = [
     "WRITE_OWN_PREFERENCES",
     "WRITE_PROJECTS",
     "WRITE_SCHEDULES",
+    "Action",
     "Actor",
+    "AgentSignedIn",
+    "Attempt",
+    "AuditFilter",
+    "AuditPage",
     "Authenticator",
     "CreatedTeam",
+    "Invitation",
     "Key",
+    "Member",
     "Operation",
     "Permission",
     "Project",
+    "Resource",
     "Role",
+    "Signature",
+    "SignedIn",
     "Team",
+    "TeamRequired",
     "User",
+    "accept",
     "add_member",
+    "agent_login",
+    "check_email",
+    "client_subject",
     "create_key",
     "create_project",
     "create_team",
+    "delete_project",
+    "end_session",
     "ensure_user",
     "find_project",
+    "find_project_for",
     "find_user",
+    "forget_sign_ins",
+    "invite",
     "issue_token",
+    "leave",
+    "list_audit",
+    "list_invitations",
+    "list_keys",
+    "list_members",
     "list_projects",
     "list_teams",
     "load_or_make_secret",
+    "make_token",
+    "my_invitations",
+    "open_session",
     "permissions_of",
     "read_token",
+    "remove_member",
     "revoke_key",
+    "send_code",
+    "set_role",
+    "signature_of",
+    "update_project",
+    "verify_code",
+    "withdraw",
 ]
 
 

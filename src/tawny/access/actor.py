@@ -17,7 +17,7 @@ class Actor:
 
     `id` is the user's or the key's. `roles` are those read from the database at most half a second ago, by team; a key has the
     current role of its maker in its one team. `permissions` is None unless this is a key. `user_id` is the user, or the key's
-    maker (None for a key that was made on the host).
+    maker (None for a key that was made on the host). `session_id` is the session that a user came with.
     """
 
     kind: Literal["user", "api_key", "host"]
@@ -25,6 +25,7 @@ class Actor:
     roles: Mapping[UUID, Role] = field(default_factory=dict)
     permissions: frozenset[Permission] | None = None
     user_id: UUID | None = None
+    session_id: UUID | None = None
 
     @staticmethod
     def host() -> Actor:

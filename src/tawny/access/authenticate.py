@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
-from uuid import UUID
 
 from tawny.access.actor import Actor
 from tawny.access.credential import read_bearer, refused
@@ -16,8 +15,7 @@ from tawny.access.key_text import PREFIX, hash_key, looks_valid
 from tawny.access.last_used import LastUsed
 from tawny.access.secret import require_strong
 from tawny.access.statements import queries
-from tawny.access.tokens import read_token
-from tawny.access.users import roles_of_user
+from tawny.access.tokens import Token, read_token
 from tawny.db.pool import Connection, Pool
 
 CACHE_SECONDS: Final = 0.5
@@ -26,7 +24,6 @@ CACHE_SECONDS: Final = 0.5
 CACHE_SIZE: Final = 10_000
 
 KeyHash = bytes
-UserId = UUID
 
 
 @dataclass(slots=True)
@@ -68,7 +65,7 @@ class Authenticator:
         return self.cached(authorization) or await self._look_up(authorization)
 
     async def run(self) -> None:
-        """Write down in the background when keys were last used, until cancelled."""
+        """Write down in the background when keys and sessions were last used, until cancelled."""
         await self._last_used.run(self._pool)
 
     async def flush_last_used(self, conn: Connection) -> None:
@@ -83,7 +80,7 @@ class Authenticator:
             raise refused()
         return actor
 
-    def _read(self, header: str) -> KeyHash | UserId:
+    def _read(self, header: str) -> KeyHash | Token:
         """What to look up, once everything that can be checked without the database is."""
         credential = read_bearer(header)
         if not credential.startswith(PREFIX):
@@ -92,7 +89,7 @@ class Authenticator:
             raise refused()
         return hash_key(credential)
 
-    def _lookup(self, header: str, credential: KeyHash | UserId) -> _Lookup:
+    def _lookup(self, header: str, credential: KeyHash | Token) -> _Lookup:
         now = self._clock()
         running = self._lookups.get(header)
         # An answer to a question asked long ago may be too old for who asks only now.
@@ -103,7 +100,7 @@ class Authenticator:
         task.add_done_callback(lambda _: self._forget(header, lookup))
         return lookup
 
-    async def _ask(self, header: str, credential: KeyHash | UserId) -> Actor | None:
+    async def _ask(self, header: str, credential: KeyHash | Token) -> Actor | None:
         async with self._pool.acquire() as conn:
             asked = self._clock()
             actor = await (_find_key(conn, credential) if isinstance(credential, bytes) else _find_user(conn, credential))
@@ -112,8 +109,7 @@ class Authenticator:
         return actor
 
     def _remember(self, header: str, actor: Actor, expires: float) -> None:
-        if actor.kind == "api_key":
-            self._last_used.note(actor.id)
+        self._last_used.note(actor)
         self._known.pop(header, None)
         now = self._clock()
         while self._known and (len(self._known) >= CACHE_SIZE or next(iter(self._known.values()))[1] <= now):
@@ -135,6 +131,9 @@ async def _find_key(conn: Connection, key_hash: KeyHash) -> Actor | None:
     return Actor("api_key", row["id"], {row["team_id"]: row["role"]}, frozenset(row["permissions"]), row["created_by"])
 
 
-async def _find_user(conn: Connection, user_id: UserId) -> Actor | None:
-    roles = await roles_of_user(conn, user_id)
-    return None if roles is None else Actor("user", user_id, roles, user_id=user_id)
+async def _find_user(conn: Connection, token: Token) -> Actor | None:
+    rows = await queries.find_session(conn, session_id=token.session_id, user_id=token.user_id)
+    if not rows:
+        return None
+    roles = {row["team_id"]: row["role"] for row in rows if row["team_id"] is not None}
+    return Actor("user", token.user_id, roles, user_id=token.user_id, session_id=token.session_id)

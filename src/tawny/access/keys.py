@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tawny.access.actor import Actor
+from tawny.access.audit import leave
 from tawny.access.key_text import new_key
 from tawny.access.names import clean_name
 from tawny.access.operations import HOST_PERMISSIONS, PERMISSIONS, WRITE_KEYS, Permission, permissions_of
@@ -53,6 +54,21 @@ async def create_key(
     granted = _grantable(actor, team_id, permissions)
     if expires_at is not None and expires_at.tzinfo is None:
         raise InvalidRequest("expires_at needs a time zone.", code="invalid_expires_at")
+    key, text = await insert_key(conn, actor, team_id, name=name, permissions=granted, expires_at=expires_at)
+    await leave(conn, actor, "create", "api_key", key.id, team_id=team_id, name=name, permissions=granted)
+    return key, text
+
+
+async def insert_key(
+    conn: Connection,
+    actor: Actor,
+    team_id: UUID,
+    *,
+    name: str,
+    permissions: list[Permission],
+    expires_at: datetime | None = None,
+) -> tuple[Key, str]:
+    """Make a key of which everything was checked, as a part of something that leaves its own row in the audit log."""
     text, key_hash = new_key()
     with team_must_exist():
         row = await queries.insert_key(
@@ -63,12 +79,18 @@ async def create_key(
             name=name,
             key_hash=key_hash,
             last4=text[-4:],
-            permissions=granted,
+            permissions=permissions,
             expires_at=expires_at,
         )
     if row is None:
         raise InvalidRequest("expires_at is in the past.", code="invalid_expires_at")
     return Key(**row), text
+
+
+async def list_keys(conn: Connection, actor: Actor, team_id: UUID) -> list[Key]:
+    """List the keys of a team, also those that are revoked or expired, oldest first."""
+    actor.require(team_id, WRITE_KEYS)
+    return [Key(**row) for row in await queries.list_keys(conn, team_id=team_id)]
 
 
 def _grantable(actor: Actor, team_id: UUID, asked: Collection[str]) -> list[Permission]:
@@ -88,12 +110,14 @@ def _may_grant(actor: Actor, team_id: UUID, permission: Permission) -> bool:
     return permission not in HOST_PERMISSIONS and permission in permissions_of(actor.roles[team_id])
 
 
-async def revoke_key(conn: Connection, actor: Actor, key_id: UUID) -> Key:
-    """End a key: every process refuses it within half a second. Once more does nothing.
-
-    The same NotFound when there is no such key and when it is not for this actor.
-    """
-    row = await queries.revoke_key(conn, key_id=key_id, team_ids=actor.teams_for(WRITE_KEYS))
+async def revoke_key(conn: Connection, actor: Actor, team_id: UUID, key_id: UUID) -> Key:
+    """End a key: every process refuses it within half a second. Once more does nothing. NotFound for none of the team's."""
+    actor.require(team_id, WRITE_KEYS)
+    row = await queries.revoke_key(conn, key_id=key_id, team_id=team_id)
     if row is None:
         raise NotFound("Key not found.")
-    return Key(**row)
+    was_good = row["was_good"]
+    key = Key(**{name: value for name, value in row.items() if name != "was_good"})
+    if was_good:
+        await leave(conn, actor, "delete", "api_key", key_id, team_id=team_id, name=key.name)
+    return key

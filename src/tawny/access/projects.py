@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
+
 from tawny.access.actor import Actor
+from tawny.access.audit import differences, leave
 from tawny.access.names import check_slug, clean_name
-from tawny.access.operations import VIEW_PROJECTS, WRITE_PROJECTS
+from tawny.access.operations import VIEW_PROJECTS, WRITE_PROJECTS, Operation
 from tawny.access.statements import queries
 from tawny.access.teams import team_must_exist
 from tawny.db.ids import uuid7
@@ -44,8 +47,56 @@ async def create_project(conn: Connection, actor: Actor, team_id: UUID, *, name:
     with team_must_exist():
         row = await queries.insert_project(conn, id=project_id, team_id=team_id, name=name, slug=slug, color=color_of(project_id))
     if row is None:
-        raise Conflict("Another project of this team has this slug; choose another.", code="slug_taken")
+        raise _slug_taken()
+    await leave(conn, actor, "create", "project", project_id, team_id=team_id, name=name, slug=slug)
     return Project(**row)
+
+
+async def update_project(
+    conn: Connection, actor: Actor, project_id: UUID, *, name: str | None = None, slug: str | None = None
+) -> Project:
+    """Rename a project, or give it another slug; None leaves either as it is.
+
+    InvalidRequest for a bad name or slug, Conflict with code `slug_taken`, and the same NotFound when there is no such project
+    and when it is not for this actor.
+    """
+    project = await _locked(conn, actor, project_id)
+    before = {"name": project.name, "slug": project.slug}
+    after = {
+        "name": project.name if name is None else clean_name(name),
+        "slug": project.slug if slug is None else check_slug(slug),
+    }
+    try:
+        await queries.update_project(conn, project_id=project_id, team_id=project.team_id, **after)
+    except asyncpg.UniqueViolationError:
+        raise _slug_taken() from None
+    await leave(conn, actor, "update", "project", project_id, team_id=project.team_id, changes=differences(before, after))
+    return replace(project, name=after["name"], slug=after["slug"])
+
+
+async def delete_project(conn: Connection, actor: Actor, project_id: UUID) -> Project:
+    """Delete a project softly, and return what it was. Its runs are `runs.delete_project`'s, which calls this.
+
+    Whoever triggers a run for it at this moment is waited for, or finds it gone: a run is made in a living project or not at all.
+    """
+    project = await _locked(conn, actor, project_id)
+    await queries.delete_project(conn, project_id=project_id, team_id=project.team_id)
+    await leave(conn, actor, "delete", "project", project_id, team_id=project.team_id, name=project.name, slug=project.slug)
+    return project
+
+
+async def _locked(conn: Connection, actor: Actor, project_id: UUID) -> Project:
+    """The living project, locked. Who may look at it but not change it is told so."""
+    actor.teams_for(WRITE_PROJECTS)
+    row = await queries.lock_project(conn, project_id=project_id, team_ids=list(actor.roles))
+    if row is None:
+        raise NotFound("Project not found.")
+    actor.require(row["team_id"], WRITE_PROJECTS)
+    return Project(**row)
+
+
+def _slug_taken() -> Conflict:
+    return Conflict("A project with this slug already exists in your team; choose another.", code="slug_taken")
 
 
 def color_of(project_id: UUID) -> str:
@@ -58,6 +109,20 @@ async def find_project(conn: Connection, actor: Actor, project_id: UUID) -> Proj
     row = await queries.find_project(conn, project_id=project_id, team_ids=actor.teams_for(VIEW_PROJECTS))
     if row is None:
         raise NotFound("Project not found.")
+    return Project(**row)
+
+
+async def find_project_for(conn: Connection, actor: Actor, project_id: UUID, operation: Operation) -> Project:
+    """Return a living project in which this actor may do this.
+
+    Forbidden when the key lacks the permission, or when they are in its team but their role is too low; the same NotFound when
+    there is no such project and when it is of a team that they are not in.
+    """
+    actor.teams_for(operation)
+    row = await queries.find_project(conn, project_id=project_id, team_ids=list(actor.roles))
+    if row is None:
+        raise NotFound("Project not found.")
+    actor.require(row["team_id"], operation)
     return Project(**row)
 
 

@@ -36,30 +36,31 @@ def load_or_make_secret(data_dir: Path, configured: SecretStr | None) -> bytes:
         return require_strong(configured.get_secret_value().encode())
     path = data_dir / _FILE
     if not path.exists():
-        _make(path)
-    return _read(path)
-
-
-def _read(path: Path) -> bytes:
-    if path.stat().st_mode & 0o007:
-        raise SettingsError(
-            f"{path} can be read by every user of this machine: run `chmod 600 {path}`, or delete it and start again."
-        )
-    secret = path.read_bytes().strip()
+        write_once(path, secrets.token_urlsafe(48))
+    secret = read_private(path)
     if len(secret) < SECRET_MINIMUM:
         raise SettingsError(f"{path} is damaged: delete it and start again (every user signs in anew).")
     return secret
 
 
-def _make(path: Path) -> None:
-    """Put a new secret at `path` whole and at once, unless another process was faster."""
+def read_private(path: Path) -> bytes:
+    """Return what is in a file of ours without outer spaces; SettingsError when every user of this machine can read it."""
+    if path.stat().st_mode & 0o007:
+        raise SettingsError(
+            f"{path} can be read by every user of this machine: run `chmod 600 {path}`, or delete it and start again."
+        )
+    return path.read_bytes().strip()
+
+
+def write_once(path: Path, text: str) -> None:
+    """Put a text at `path`, for this user only, whole and at once, unless another process was faster."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{_FILE}.{secrets.token_hex(8)}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        _write(draft, secrets.token_urlsafe(48))
+        _write(draft, text)
         os.link(draft, path)
     except FileExistsError:
-        pass  # another process was faster, and its secret is the one
+        pass  # another process was faster, and its text is the one
     finally:
         draft.unlink(missing_ok=True)
 

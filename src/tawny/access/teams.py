@@ -1,4 +1,4 @@
-"""Teams, which everything else belongs to, and who is in them."""
+"""Teams, which everything else belongs to."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from uuid import UUID
 import asyncpg
 
 from tawny.access.actor import Actor
+from tawny.access.audit import leave
 from tawny.access.names import SLUG_LIMIT, clean_name, slug_of
-from tawny.access.operations import MAKE_OWNERS, ROLES, WRITE_MEMBERS, Role
+from tawny.access.operations import Role
 from tawny.access.statements import queries
 from tawny.access.users import ensure_user
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
-from tawny.errors import Conflict, InvalidRequest, NotFound
+from tawny.errors import NotFound
 
 _SUFFIX: Final = 8
 
@@ -50,10 +51,16 @@ async def create_team(conn: Connection, actor: Actor, *, name: str, owner_email:
     """
     actor.require_host()
     name = clean_name(name)
-    user_id = await ensure_user(conn, owner_email)
+    made = await found_team(conn, name, await ensure_user(conn, owner_email))
+    await leave(conn, actor, "create", "team", made.team_id, team_id=made.team_id, name=name, owner_id=made.user_id)
+    return made
+
+
+async def found_team(conn: Connection, name: str, owner_id: UUID) -> CreatedTeam:
+    """Make a team (its name already cleaned) with this owner, as a part of something that leaves its own row in the audit log."""
     team_id, slug = await _insert_team(conn, name)
-    await queries.insert_membership(conn, team_id=team_id, user_id=user_id, role="owner")
-    return CreatedTeam(team_id, user_id, slug)
+    await queries.insert_membership(conn, team_id=team_id, user_id=owner_id, role="owner")
+    return CreatedTeam(team_id, owner_id, slug)
 
 
 async def _insert_team(conn: Connection, name: str) -> tuple[UUID, str]:
@@ -69,25 +76,6 @@ async def list_teams(conn: Connection, actor: Actor) -> list[Team]:
     """List the teams of a user with the role in each, or the one team of a key; oldest first. Anybody may ask."""
     rows = await queries.teams_by_id(conn, team_ids=list(actor.roles))
     return [Team(**row, role=actor.roles[row["id"]]) for row in rows]
-
-
-async def add_member(conn: Connection, actor: Actor, team_id: UUID, *, email: str, role: Role) -> UUID:
-    """Make the user with this address a member, and return the user's id. The user is made when nobody has the address.
-
-    Admins may, and only owners make owners. Conflict with code `already_member` for a member: their role is not changed.
-    InvalidRequest for a bad address or role, NotFound for a team that does not exist.
-    """
-    actor.require(team_id, WRITE_MEMBERS)
-    if role not in ROLES:
-        raise InvalidRequest(f"A role is one of {', '.join(ROLES)}.", code="invalid_role")
-    if role == "owner":
-        actor.require(team_id, MAKE_OWNERS)
-    user_id = await ensure_user(conn, email)
-    with team_must_exist():
-        added = await queries.insert_membership(conn, team_id=team_id, user_id=user_id, role=role)
-    if not added:
-        raise Conflict("This user is a member of the team already.", code="already_member")
-    return user_id
 
 
 @contextmanager

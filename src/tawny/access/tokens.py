@@ -1,12 +1,12 @@
-"""User tokens: JWTs that say who somebody is, and nothing about what they may do."""
+"""User tokens: JWTs that say who somebody is and by which session, and nothing about what they may do."""
 
 from __future__ import annotations
 
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
-from uuid import UUID, uuid4
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import jwt
 
@@ -27,21 +27,28 @@ _SHAPE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{
 _jws: Final = jwt.PyJWS(algorithms=[_ALGORITHM])
 
 
-def issue_token(secret: bytes, user_id: UUID, now: datetime, lifetime: timedelta = LIFETIME) -> str:
-    """Return a token for this user, good from `now` for `lifetime`. SettingsError when the secret is under 32 bytes."""
+class Token(NamedTuple):
+    """What a token says."""
+
+    user_id: UUID
+    session_id: UUID
+
+
+def issue_token(secret: bytes, user_id: UUID, session_id: UUID, now: datetime, lifetime: timedelta = LIFETIME) -> str:
+    """Return a token for this session of a user, good from `now` for `lifetime`. SettingsError for a secret under 32 bytes."""
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": str(user_id),
         "iat": int(now.timestamp()),
         "exp": int((now + lifetime).timestamp()),
-        "jti": str(uuid4()),
+        "jti": str(session_id),
     }
     return _jws.encode(json.dumps(claims).encode(), require_strong(secret), algorithm=_ALGORITHM)
 
 
-def read_token(secret: bytes, text: str, now: datetime | None = None) -> UUID:
-    """Return whom a token of ours names; the same Unauthenticated for everything that is not exactly such a token.
+def read_token(secret: bytes, text: str, now: datetime | None = None) -> Token:
+    """Return what a token of ours says; the same Unauthenticated for everything that is not exactly such a token.
 
     Its header and its claims are those that `issue_token` writes (and perhaps `nbf`), no more and no less: what would need
     another key, another algorithm or a right to be believed is refused without being looked at.
@@ -54,7 +61,7 @@ def read_token(secret: bytes, text: str, now: datetime | None = None) -> UUID:
         raise refused() from None
     if not _are_ours(claims) or not _are_current(claims, (now or datetime.now(UTC)).timestamp()):
         raise refused()
-    return UUID(claims["sub"])
+    return Token(UUID(claims["sub"]), UUID(claims["jti"]))
 
 
 def _verified_claims(secret: bytes, text: str) -> dict[str, Any]:
@@ -70,7 +77,7 @@ def _are_ours(claims: dict[str, Any]) -> bool:
         and claims["iss"] == ISSUER
         and claims["aud"] == AUDIENCE
         and _is_uuid(claims["sub"])
-        and isinstance(claims["jti"], str)
+        and _is_uuid(claims["jti"])
         and all(type(claims[name]) is int for name in ("iat", "nbf", "exp") if name in claims)
     )
 

@@ -28,6 +28,11 @@ async def ensure_user(conn: Connection, email: str) -> UUID:
     return user_id
 
 
+async def user_by_id(conn: Connection, user_id: UUID) -> User:
+    """Return a user that there is: users are not deleted. For the user themselves; it asks for no rights."""
+    return User(**await queries.find_user(conn, user_id=user_id))
+
+
 async def find_user(conn: Connection, user_id: UUID) -> User | None:
     """Return a user by id, or None. For the user themselves; it asks for no rights."""
     row = await queries.find_user(conn, user_id=user_id)

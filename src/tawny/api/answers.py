@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
 
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.types import Send
@@ -26,6 +29,19 @@ class Answer:
     status: int
     body: bytes
     headers: Sequence[Header] = ()
+
+
+def answered(value: Mapping[str, Any], status: int = 200, headers: Sequence[Header] = ()) -> Answer:
+    """An answer with this object; ids are written as texts, times in UTC with milliseconds."""
+    return Answer(status, json.dumps(value, default=_plain, separators=(",", ":")).encode(), headers)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 async def send_answer(send: Send, answer: Answer, *, ended: bool = True) -> None:

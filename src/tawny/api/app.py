@@ -21,11 +21,16 @@ from tawny.api.answers import Answer, JsonResponse
 from tawny.api.call import Call, plain_route
 from tawny.api.forget import forget_forever
 from tawny.api.guard import Guard
+from tawny.api.operation import routes_of
+from tawny.api.operations import OPERATIONS
+from tawny.api.pace import Pace
 from tawny.api.scrape import Scrape
 from tawny.api.state import State, root_of
 from tawny.config import Settings
 from tawny.db.pool import UNREACHABLE, Pool, open_pool
+from tawny.integrations import load_or_make_keyring
 from tawny.jobs import App
+from tawny.mail import Mailer
 from tawny.runs import Waker
 from tawny.workers.reap import reap_forever
 
@@ -62,7 +67,7 @@ def create_app(app: App, *, settings: Settings, url: str, secret: bytes) -> Fast
         exception_handlers={HTTPException: _leave_to_guard, RequestValidationError: _leave_to_guard},
     )
     api.add_middleware(Guard)
-    api.router.routes.extend([*jobs.ROUTES, *retry.ROUTES, *bulk.ROUTES, *history.ROUTES])
+    api.router.routes.extend([*jobs.ROUTES, *retry.ROUTES, *bulk.ROUTES, *history.ROUTES, *routes_of(OPERATIONS)])
     api.include_router(job_types.router)
     api.include_router(health.router)
     api.include_router(metrics.router)
@@ -105,9 +110,26 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
         authenticator = Authenticator(pool, secret)
         waker = Waker(pool, enabled=settings.notify)
         opened.push_async_callback(_write_last_used, authenticator, pool)
-        tasks = [authenticator.run(), reap_forever(reaper, lease=settings.lease, wake=waker.wake), forget_forever(pool)]
+        mailer = Mailer.of(settings)
+        tasks = [
+            authenticator.run(),
+            reap_forever(reaper, lease=settings.lease, wake=waker.wake),
+            forget_forever(pool),
+            mailer.run(),
+        ]
         opened.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
-        yield State(pool, authenticator, waker, app.jobs, settings, Scrape())
+        yield State(
+            pool=pool,
+            authenticator=authenticator,
+            waker=waker,
+            jobs=app.jobs,
+            settings=settings,
+            scrape=Scrape(),
+            secret=secret,
+            keyring=load_or_make_keyring(settings.data_dir, settings.encryption_keys),
+            mailer=mailer,
+            pace=Pace(settings.trigger_rate),
+        )
 
 
 async def _write_last_used(authenticator: Authenticator, pool: Pool) -> None:

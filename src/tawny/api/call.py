@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from tawny.access import Actor
 from tawny.api.answers import Answer, send_answer
 from tawny.api.body import read_object
+from tawny.api.client import client_of
 from tawny.api.credentials import authorization
 from tawny.api.state import State, state_of
 from tawny.api.uuids import NOBODY, parse_uuid
@@ -38,10 +39,25 @@ class Call:
         """The id in the path. What is no UUID becomes the id of nothing: it is then answered like every unknown one."""
         return parse_uuid(self.scope["path_params"][name]) or NOBODY
 
+    def text(self, name: str) -> str:
+        """A word in the path."""
+        text: str = self.scope["path_params"][name]
+        return text
+
+    @property
+    def public_url(self) -> str:
+        """Where people and other services reach this server: as it was set, and never what the request's `Host` says."""
+        return self.state.settings.base_url
+
     @property
     def query(self) -> bytes:
         query: bytes = self.scope["query_string"]
         return query
+
+    @property
+    def client(self) -> str:
+        """Whom to count this request for, where it matters who asks too often."""
+        return client_of(self.scope, self.state.settings.proxies)
 
     async def body(self) -> dict[str, Any] | None:
         """The JSON object in the body, None without a body."""

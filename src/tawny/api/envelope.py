@@ -33,6 +33,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
+class Query(BaseModel):
+    """The parameters of an address, for the document only: they are read by `parameters`."""
+
+
 class TriggerBody(Strict):
     """Ask for a run."""
 
@@ -138,6 +142,7 @@ _SENTENCES = {
     "model_type": "should be an object",
     "is_instance_of": "should be a UUID",
     "datetime_type": "should be a text",
+    "list_type": "should be a list",
 }
 _OUR_OWN = {"uuid", "job_type", "moment"}
 """Kinds of error whose message is our own sentence."""

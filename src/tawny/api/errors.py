@@ -63,6 +63,8 @@ def _headers(error: RequestError) -> list[Header]:
         return [(b"www-authenticate", b"Bearer")]
     if error.status == 503:
         return [(b"retry-after", b"1")]
+    if error.status == 429:
+        return [(b"retry-after", str(error.details.get("retry_after", 1)).encode())]
     return [CLOSE] if error.status in _CLOSING else []
 
 

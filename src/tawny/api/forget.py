@@ -1,4 +1,4 @@
-"""Answers to idempotency keys are forgotten in the background. Every server does it; what one has deleted is gone for all."""
+"""What is too old is forgotten in the background. Every server does it; what one has deleted is gone for all."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import asyncio
 
 import structlog
 
-from tawny import runs
+from tawny import access, runs
 from tawny.db.pool import UNREACHABLE, Pool
 
 log = structlog.get_logger()
 
 
 async def forget_forever(pool: Pool, pause: float = 60.0) -> None:
-    """Forget answers that are too old to be given again, once in `pause` seconds until cancelled."""
+    """Forget answers, codes, sessions and limits that are over, once in `pause` seconds until cancelled."""
     while True:
         try:
             async with pool.acquire() as conn:
                 await runs.forget_answers(conn)
+                await access.forget_sign_ins(conn)
         except UNREACHABLE:
-            pass  # the requests themselves report it; old answers wait for the next turn
+            pass  # the requests themselves report it; what is old waits for the next turn
         except Exception:
-            log.exception("old answers could not be forgotten; it is tried again")
+            log.exception("what is old could not be forgotten; it is tried again")
         await asyncio.sleep(pause)

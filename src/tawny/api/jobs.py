@@ -40,6 +40,7 @@ async def list_runs(call: Call) -> Answer:
 async def trigger(call: Call) -> Answer:
     actor, team_id = await call.actor(), call.id("team_id")
     actor.require(team_id, TRIGGER_RUN)
+    call.state.pace.spend(actor)
     key = idempotency_key(call.scope["headers"])
     body = checked(TriggerBody, await call.body())
     job = runs.choose_job(call.state.jobs, body.job_type)

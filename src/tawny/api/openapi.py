@@ -14,8 +14,9 @@ from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, Job
 from tawny.api.history_envelope import Level, LogsAnswer, StatsAnswer, TimelineAnswer
 from tawny.api.history_query import LINES_DEFAULT, LINES_MAX, SEQ_MAX
 from tawny.api.idempotency import KEY
-from tawny.api.parameters import JOB_TYPE
-from tawny.api.query import LIMIT_DEFAULT, LIMIT_MAX
+from tawny.api.operation import documentation_of
+from tawny.api.operations import OPERATIONS
+from tawny.api.parameters import JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX
 from tawny.runs import Status
 
 TITLE: Final = "Tawny"
@@ -38,6 +39,7 @@ _MEANINGS: Final = {
     413: "The body is larger than 1 MiB.",
     415: "The body is not plain JSON.",
     422: "The `Idempotency-Key` came with another request before.",
+    429: "Too often; try again after `Retry-After` seconds.",
     503: "The database cannot be reached just now; try again after `Retry-After` seconds.",
 }
 _BODY: Final = (408, 413, 415)
@@ -156,7 +158,7 @@ _PLAIN: Final = (
         _trigger,
         response_model=JobRunAnswer,
         status_code=201,
-        responses=refusals(400, 401, 403, 404, 409, 422, 503, *_BODY),
+        responses=refusals(400, 401, 403, 404, 409, 422, 429, 503, *_BODY),
     ),
     _described(
         "POST",
@@ -178,7 +180,7 @@ _PLAIN: Final = (
         _retry,
         response_model=JobRunAnswer,
         status_code=201,
-        responses=refusals(400, 401, 403, 404, 409, 422, 503, *_BODY),
+        responses=refusals(400, 401, 403, 404, 409, 422, 429, 503, *_BODY),
     ),
     _described("GET", "/v1/jobs/{run_id}/logs", _logs_of, response_model=LogsAnswer, responses=refusals(400, 401, 403, 404, 503)),
     _described(
@@ -208,7 +210,7 @@ def describe(app: FastAPI, root: str = "") -> dict[str, Any]:
         title=TITLE,
         version=app.version,
         description=DESCRIPTION,
-        routes=[*_PLAIN, *app.routes],
+        routes=[*_PLAIN, *documentation_of(OPERATIONS), *app.routes],
         servers=[{"url": root}] if root else None,
         separate_input_output_schemas=False,
     )

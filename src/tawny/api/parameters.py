@@ -15,6 +15,10 @@ from tawny.errors import InvalidRequest
 
 JOB_TYPE: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
 
+LIMIT_DEFAULT: Final = 50
+LIMIT_MAX: Final = 200
+
+_CURSOR: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)\|([0-9a-f-]{36})", re.ASCII)
 _NUMBER: Final = re.compile(r"\d{1,10}", re.ASCII)
 _PARAMETERS_AT_MOST: Final = 100
 
@@ -59,13 +63,32 @@ def job_type(given: Given) -> str | None:
 
 
 def project_id(given: Given) -> UUID | None:
-    text = given.get("project_id")
+    return uuid(given, "project_id", "a project")
+
+
+def uuid(given: Given, name: str, of: str) -> UUID | None:
+    text = given.get(name)
     if text is None:
         return None
     found = parse_uuid(text)
     if found is None:
-        raise invalid("project_id", "should be the UUID of a project")
+        raise invalid(name, f"should be the UUID of {of}")
     return found
+
+
+def position(given: Given) -> tuple[datetime, UUID] | None:
+    """The time and the id in a cursor."""
+    text = given.get("cursor")
+    if text is None:
+        return None
+    found = _CURSOR.fullmatch(text)
+    last_id = parse_uuid(found[2]) if found else None
+    try:
+        if found and last_id:
+            return datetime.fromisoformat(found[1]), last_id
+    except ValueError:
+        pass
+    raise invalid("cursor", "should be the cursor of the page before, unchanged (percent-encoded in an address)")
 
 
 def word(given: Given, name: str, words: Iterable[str]) -> str | None:

@@ -15,6 +15,7 @@ from tawny.api.idempotency import answer_with, idempotency_key
 async def retry(call: Call) -> Answer:
     actor = await call.actor()
     actor.teams_for(TRIGGER_RUN)
+    call.state.pace.spend(actor)
     key = idempotency_key(call.scope["headers"])
     checked(RetryBody, await call.body())
     async with call.state.pool.acquire() as conn:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
 from tawny.access import Authenticator
+from tawny.api.pace import Pace
 from tawny.api.scrape import Scrape
 from tawny.config import Settings
 from tawny.db.pool import Pool
+from tawny.integrations import Keyring
 from tawny.jobs import Job
+from tawny.mail import Mailer
 from tawny.runs import Waker
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """Kept as `app.state.tawny`."""
 
@@ -25,6 +28,10 @@ class State:
     jobs: Mapping[str, Job]
     settings: Settings
     scrape: Scrape
+    secret: bytes = field(repr=False)
+    keyring: Keyring
+    mailer: Mailer
+    pace: Pace
 
 
 def state_of(scope: Scope) -> State:

@@ -135,15 +135,25 @@ def token(email: str, data_dir: DataDir = None, as_json: Json = False) -> None:
     from tawny import access
 
     settings = load_settings(data_dir=data_dir)
-    user_id = _do(settings, lambda conn: access.ensure_user(conn, email))
     secret = access.load_or_make_secret(settings.data_dir, settings.secret)
-    text = access.issue_token(secret, user_id, datetime.now(UTC))
+    user_id, text = _do(settings, lambda conn: access.make_token(conn, access.Actor.host(), secret, email))
     _report(
         as_json,
         "Made a token, good for 7 days. Next: send it as `Authorization: Bearer …` with every request.",
         user_id=user_id,
         token=text,
     )
+
+
+@app.command()
+def reencrypt(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Encrypt stored credentials anew under the first encryption key, so that the others may be taken away."""
+    from tawny import access, integrations
+
+    settings = load_settings(data_dir=data_dir)
+    keyring = integrations.load_or_make_keyring(settings.data_dir, settings.encryption_keys)
+    changed = _do(settings, lambda conn: integrations.reencrypt(conn, access.Actor.host(), keyring))
+    _report(as_json, "Everything is under the first key now. Next: take the other keys away.", reencrypted=changed)
 
 
 @app.command()

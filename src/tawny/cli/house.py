@@ -85,7 +85,7 @@ async def _greet(settings: Settings, jobs: App, url: str, address: str) -> None:
     first = await first_start.welcome(url)
     lines = [f"Tawny listens on {address}"]
     if not settings.loopback:
-        signup = "on" if settings.signup else "off"
+        signup = "on" if settings.may_sign_up else "off"
         lines.append(f"Other machines can reach it: put TLS in front of it (a reverse proxy). Sign-up is {signup}.")
     if first is None:
         lines.append("`tawny admin create-key --team ID --permission jobs:write` makes a key.")

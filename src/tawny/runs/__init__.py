@@ -2,6 +2,7 @@
 
 from tawny.runs.cancel import Cancelled, cancel, cancel_many
 from tawny.runs.claim import Claimed, claim, claim_seated, set_places
+from tawny.runs.delete_project import delete_project
 from tawny.runs.events import EVENT_KINDS, FAILURE_CODES
 from tawny.runs.find import Filter, Page, Position, StatusGroup, count_runs, find, list_runs, this_moment, walk
 from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
@@ -45,6 +46,7 @@ __all__ = [
     "claim",
     "claim_seated",
     "count_runs",
+    "delete_project",
     "enlist",
     "fence",
     "find",

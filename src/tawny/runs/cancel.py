@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tawny.access import CANCEL_RUN, Actor
+from tawny.access import CANCEL_RUN, Actor, Signature, signature_of
 from tawny.db.pool import Connection
 from tawny.errors import InvalidRequest, NotFound, Unavailable
 from tawny.runs.run import Status
@@ -26,7 +26,7 @@ async def cancel(conn: Connection, actor: Actor, run_id: UUID, *, include_pendin
     teams = actor.teams_for(CANCEL_RUN)
     allowed: tuple[Status, ...] = ("pending", "running") if include_pending else ("running",)
     for _ in range(_TRIES):
-        asked = await _ask(conn, [run_id], team_ids=teams, statuses=allowed, by=actor.label)
+        asked = await _ask(conn, [run_id], team_ids=teams, statuses=allowed, by=actor.label, signed=signature_of(actor))
         if asked:
             worker_id: UUID | None = asked[0]["worker_id"]
             return worker_id
@@ -61,9 +61,23 @@ async def cancel_many(conn: Connection, team_id: UUID, run_ids: Sequence[UUID], 
 
 
 async def _ask(
-    conn: Connection, run_ids: Sequence[UUID], *, team_ids: Sequence[UUID], statuses: Sequence[Status], by: str
+    conn: Connection,
+    run_ids: Sequence[UUID],
+    *,
+    team_ids: Sequence[UUID],
+    statuses: Sequence[Status],
+    by: str,
+    signed: Signature | None = None,
 ) -> list[Any]:
-    rows: list[Any] = await queries.cancel(conn, run_ids=run_ids, team_ids=team_ids, statuses=statuses, requested_by=by)
+    rows: list[Any] = await queries.cancel(
+        conn,
+        run_ids=run_ids,
+        team_ids=team_ids,
+        statuses=statuses,
+        requested_by=by,
+        actor_type=signed.actor_type if signed else None,
+        actor_id=signed.actor_id if signed else None,
+    )
     return rows
 
 

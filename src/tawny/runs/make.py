@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from tawny.access import Signature
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, NotFound, Unavailable
@@ -19,12 +20,16 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A run that somebody asked for who may: all that was checked. `params` as sent, with the project's id."""
+    """A run that somebody asked for who may: all that was checked. `params` as sent, with the project's id.
+
+    `signed`: who is named in the audit log. Runs that are made many at once leave no row there: what asked for them has left one.
+    """
 
     job: Job
     team_id: UUID
     project_id: UUID
     triggered_by: str
+    signed: Signature
     params: Mapping[str, Any]
     unique_key: str | None
     notify: bool
@@ -69,6 +74,8 @@ async def make(conn: Connection, wanted: Wanted, once: Once | None = None) -> Tr
             retry_of=wanted.retry_of,
             idempotency_key=once.key if once else None,
             request_hash=once.request_hash if once else None,
+            actor_type=wanted.signed.actor_type,
+            actor_id=wanted.signed.actor_id,
         )
         if row is not None:
             return Triggered(row["id"], row["run"])

@@ -1,12 +1,13 @@
 -- Who locks what, in this order, so that no two can wait for each other; a test holds each statement that locks several rows to it:
---   workers, by id · job_places, by type and place · slots (the unique index of active runs), by project, type and key ·
+--   projects, by id · workers, by id · job_places, by type and place · slots (the unique index of active runs), by project, type and key ·
 --   idempotency_keys · job_runs, by id · run_totals, by type and outcome.
 -- SKIP LOCKED waits for nobody and needs no order. An update locks rows in whatever order its plan comes by them, which on a small
 -- table is that of the table; so one of several runs locks them first, with `order by id for update`. A transaction of several
 -- statements takes all its runs before the first that may count in run_totals: see `hold`.
 
--- name: trigger(id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds, retry_of, idempotency_key, request_hash)^
--- Makes a pending run of a living project of the team, unless one is active. No row: see why_not_triggered.
+-- name: trigger(id, team_id, project_id, job_type, triggered_by, params, notify, unique_key, timeout_seconds, retry_of, idempotency_key, request_hash, actor_type, actor_id)^
+-- Makes a pending run of a living project of the team, unless one is active. No row: see why_not_triggered. The project is held
+-- until the commit, so that who deletes it waits, and finds this run to cancel.
 -- With an idempotency key, the answer is kept under it; one that has an answer already fails all of it.
 -- The connection may be an author's own: params go in as text, since it may have a codec of its own for jsonb.
 with made as (
@@ -18,8 +19,14 @@ with made as (
         :unique_key::text, :timeout_seconds::float8, :retry_of::uuid
     from projects as p
     where p.id = :project_id and p.team_id = :team_id and p.deleted_at is null
+    for key share of p
     on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
     returning r.id, r.team_id, run_json(r) as run
+),
+audited as (
+    insert into audit_log (team_id, actor_type, actor_id, action, resource_type, resource_id, metadata)
+    select team_id, :actor_type::text, :actor_id::uuid, 'create', 'job_run', id, jsonb_build_object('job_type', :job_type::text)
+    from made
 ),
 fact as (
     insert into run_events (run_id, seq, team_id, kind, attempt, data)
@@ -60,6 +67,8 @@ with asked as (
 living as (
     select p.id from projects as p
     where p.team_id = :team_id and p.deleted_at is null and p.id in (select asked.project_id from asked)
+    order by p.id
+    for key share
 ),
 made as (
     insert into job_runs as r (
@@ -83,13 +92,19 @@ from asked as a
 left join living on living.id = a.project_id
 left join made on made.id = a.id;
 
--- name: trigger_builtin(id, team_id, job_type, triggered_by, params, unique_key)$
+-- name: trigger_builtin(id, team_id, job_type, triggered_by, params, unique_key, actor_type, actor_id)$
 -- Makes a pending run of one of the server's own job types for a team, unless one is active.
 with made as (
     insert into job_runs as r (id, team_id, job_type, triggered_by, params, unique_key)
     values (:id, :team_id, :job_type, :triggered_by, :params::text::jsonb, :unique_key)
     on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
     returning r.id, r.team_id, run_json(r) as run
+),
+audited as (
+    insert into audit_log (team_id, actor_type, actor_id, action, resource_type, resource_id, metadata)
+    select team_id, :actor_type::text, :actor_id::uuid, 'create', 'job_run', id,
+        jsonb_build_object('job_type', :job_type::text, 'params', :params::text::jsonb)
+    from made
 ),
 fact as (
     insert into run_events (run_id, seq, team_id, kind, attempt)
@@ -138,6 +153,10 @@ with made as (
     on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
     returning id
 ),
+audited as (
+    insert into audit_log (actor_type, action, resource_type, resource_id, metadata)
+    select 'system', 'create', 'job_run', id, jsonb_build_object('job_type', :job_type::text) from made
+),
 fact as (
     insert into run_events (run_id, seq, kind, attempt)
     select id, 1, 'triggered', 0 from made
@@ -151,9 +170,10 @@ select id from job_runs where team_id is null and project_id is null and job_typ
 -- name: find(run_id, team_ids)$
 select run_json(r) from job_runs as r where r.id = :run_id and r.team_id = any(:team_ids::uuid[]);
 
--- name: cancel(run_ids, team_ids, statuses, requested_by)
+-- name: cancel(run_ids, team_ids, statuses, requested_by, actor_type, actor_id)
 -- Leaves the wish on running runs, once, and ends pending runs at once, for which no worker has to be asked. Not returned: what
--- is in another status, was asked before, or is not there. No worker: it was pending.
+-- is in another status, was asked before, or is not there. No worker: it was pending. Without an `actor_type` it is a part of
+-- something that leaves its own row in the audit log.
 with wanted as (
     select r.id, r.status
     from job_runs as r
@@ -171,6 +191,12 @@ asked as (
     from wanted
     where r.id = wanted.id
     returning r.id, r.last_seq, r.team_id, r.attempt, r.worker_id, r.status, r.job_type
+),
+audited as (
+    insert into audit_log (team_id, actor_type, actor_id, action, resource_type, resource_id, metadata)
+    select team_id, :actor_type::text, :actor_id::uuid, 'update', 'job_run', id, jsonb_build_object('cancel_requested', true)
+    from asked
+    where :actor_type::text is not null
 ),
 facts as (
     insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
@@ -191,6 +217,9 @@ counted as (
     set runs = t.runs + excluded.runs, seconds = t.seconds + excluded.seconds, buckets = added(t.buckets, excluded.buckets)
 )
 select id, worker_id from asked;
+
+-- name: active_runs_of_project(team_id, project_id)
+select id from job_runs where team_id = :team_id and project_id = :project_id and outcome is null order by id;
 
 -- name: status_of(run_id, team_ids)^
 select status, cancel_requested_at is not null as cancelling

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from tawny.access import TRIGGER_RUN, Actor
+from tawny.access import TRIGGER_RUN, Actor, Signature, signature_of
 from tawny.db.pool import Connection
 from tawny.errors import InvalidRequest, NotFound
 from tawny.jobs import Job, unique_key
@@ -17,6 +17,8 @@ from tawny.runs.make import Triggered, Wanted, make_many
 from tawny.runs.run import OUTCOMES
 from tawny.runs.statements import queries
 from tawny.runs.trigger import choose_job
+
+_UNSIGNED: Final = Signature("system", None)
 
 
 async def retry(
@@ -38,7 +40,7 @@ async def retry(
     # It need not be locked: what is terminal does not change any more.
     if ended["status"] not in OUTCOMES:
         raise InvalidRequest(f"Only a run that has ended can be retried; this one is {ended['status']}.", code="not_ended")
-    return await make_once(conn, _once_more(ended, jobs, f"manual:{actor.label}"), idempotency_key)
+    return await make_once(conn, _once_more(ended, jobs, f"manual:{actor.label}", signature_of(actor)), idempotency_key)
 
 
 async def retry_many(
@@ -53,7 +55,7 @@ async def retry_many(
     wanted: list[Wanted] = []
     for ended in await queries.runs_to_retry(conn, run_ids=run_ids, team_ids=[team_id]):
         try:
-            wanted.append(_once_more(ended, jobs, triggered_by))
+            wanted.append(_once_more(ended, jobs, triggered_by, _UNSIGNED))
         except InvalidRequest as error:
             fates[error.code] += 1
     if wanted:
@@ -61,7 +63,7 @@ async def retry_many(
     return fates
 
 
-def _once_more(ended: Any, jobs: Mapping[str, Job], triggered_by: str) -> Wanted:
+def _once_more(ended: Any, jobs: Mapping[str, Job], triggered_by: str, signed: Signature) -> Wanted:
     """The run that would be a retry of this one; InvalidRequest when its job type is gone or takes other params now."""
     job, params = choose_job(jobs, ended["job_type"]), json.loads(ended["params"])
     return Wanted(
@@ -69,6 +71,7 @@ def _once_more(ended: Any, jobs: Mapping[str, Job], triggered_by: str) -> Wanted
         team_id=ended["team_id"],
         project_id=ended["project_id"],
         triggered_by=triggered_by,
+        signed=signed,
         params=params,
         unique_key=unique_key(job, job.params.check(params)),
         notify=ended["notify"],

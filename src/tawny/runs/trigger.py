@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from tawny.access import TRIGGER_RUN, Actor
+from tawny.access import TRIGGER_RUN, Actor, signature_of
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, Unavailable
@@ -63,6 +64,7 @@ async def trigger(
         team_id=team_id,
         project_id=project_id,
         triggered_by=f"manual:{actor.label}",
+        signed=signature_of(actor),
         params=sent,
         unique_key=unique_key(job, job.params.check(sent)),
         notify=notify,
@@ -107,7 +109,12 @@ async def trigger_builtin(
     for _ in range(_TRIES):
         run_id, which = uuid7(), {"team_id": team_id, "job_type": job_type, "unique_key": slot}
         made = await queries.trigger_builtin(
-            conn, id=run_id, triggered_by=f"manual:{actor.label}", params=json.dumps(params), **which
+            conn,
+            id=run_id,
+            triggered_by=f"manual:{actor.label}",
+            params=json.dumps(params),
+            **which,
+            **asdict(signature_of(actor)),
         )
         if made is not None:
             return Triggered(run_id, made)

@@ -1,0 +1,18 @@
+"""Every operation besides those on runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tawny.api import audit, integrations, invitations, keys, members, projects, sign_in, teams
+
+OPERATIONS: Final = (
+    *sign_in.OPERATIONS,
+    *teams.OPERATIONS,
+    *projects.OPERATIONS,
+    *integrations.OPERATIONS,
+    *keys.OPERATIONS,
+    *members.OPERATIONS,
+    *invitations.OPERATIONS,
+    *audit.OPERATIONS,
+)

@@ -1,0 +1,50 @@
+-- name: insert_integration(id, team_id, project_id, provider, config, secrets)^
+-- One that was deleted comes back, under its own id. No row: a living one is there.
+insert into integrations as i (id, team_id, project_id, provider, config, secrets)
+values (:id, :team_id, :project_id, :provider, :config::text::jsonb, :secrets::text::jsonb)
+on conflict (project_id, provider) do update
+set config = excluded.config, secrets = excluded.secrets, enabled = true, deleted_at = null,
+    created_at = excluded.created_at, updated_at = excluded.updated_at
+where i.deleted_at is not null
+returning i.id, i.team_id, i.project_id, i.provider, i.config::text, i.enabled, i.created_at, i.updated_at;
+
+-- name: list_integrations(team_id, project_id)
+select id, team_id, project_id, provider, config::text, enabled, created_at, updated_at
+from integrations
+where team_id = :team_id and project_id = :project_id and deleted_at is null
+order by created_at, id;
+
+-- name: lock_integration(team_id, project_id, provider)^
+select id, team_id, project_id, provider, config::text, secrets::text, enabled, created_at, updated_at
+from integrations
+where team_id = :team_id and project_id = :project_id and provider = :provider and deleted_at is null
+for update;
+
+-- name: update_integration(id, team_id, config, secrets, enabled)^
+update integrations
+set config = :config::text::jsonb, secrets = :secrets::text::jsonb, enabled = :enabled,
+    updated_at = date_trunc('milliseconds', clock_timestamp())
+where id = :id and team_id = :team_id
+returning id, team_id, project_id, provider, config::text, enabled, created_at, updated_at;
+
+-- name: delete_integration(id, team_id)!
+-- Its secrets go at once; only that it was there is kept for a while.
+update integrations
+set deleted_at = date_trunc('milliseconds', clock_timestamp()), secrets = '{}', config = '{}', enabled = false
+where id = :id and team_id = :team_id;
+
+-- name: next_secrets(after, at_most)
+-- scope: system (the operator changes the keys of all teams)
+select id, project_id, provider, secrets::text
+from integrations
+where id > :after and deleted_at is null
+order by id
+limit :at_most
+for update;
+
+-- name: replace_secrets(ids, secrets)!
+-- scope: system (the operator changes the keys of all teams)
+update integrations as i
+set secrets = new.secrets::jsonb
+from unnest(:ids::uuid[], :secrets::text[]) as new (id, secrets)
+where i.id = new.id;

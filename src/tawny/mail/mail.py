@@ -1,0 +1,51 @@
+"""A mail, as something that can be sent."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, make_msgid
+from typing import Final
+
+SENDER: Final = "tawny@localhost"
+"""Who sends where no sender is set."""
+
+_SUBJECT_LIMIT: Final = 200
+_CONTROLS: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail in plain text to one address, which `access.check_email` has let through.
+
+    `gist` is what the operator is told where there is no mail server: the one thing in the mail that somebody waits for.
+    """
+
+    to: str
+    subject: str
+    text: str = field(repr=False)
+    gist: str = field(repr=False)
+
+
+def message_of(mail: Mail, sender: str) -> EmailMessage:
+    """The mail with its headers. Whatever came into the subject, there is one subject and no other header from it."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address("Tawny", addr_spec=sender)
+    message["To"] = Address(addr_spec=mail.to)
+    message["Subject"] = one_line(mail.subject)
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    # Nobody's holiday notice is wanted.
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.text)
+    return message
+
+
+def one_line(text: str) -> str:
+    """The text without controls and invisible characters, on one line and not too long for a header."""
+    visible = (" " if unicodedata.category(character) in _CONTROLS else character for character in text[:_SUBJECT_LIMIT])
+    return " ".join("".join(visible).split())

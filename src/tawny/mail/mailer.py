@@ -1,0 +1,76 @@
+"""Sends mails behind the requests that cause them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+from tawny.config import Settings
+from tawny.mail.mail import Mail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+AT_ONCE: Final = 8
+WAITING_AT_MOST: Final = 1_000
+PAUSES: Final[Sequence[float]] = (1, 5, 20, 60)
+"""Seconds before each further try: a code is good for ten minutes, and whoever waits asks for another one sooner."""
+
+log = structlog.get_logger()
+
+
+class Channel(Protocol):
+    """What can take a mail away."""
+
+    async def send(self, mail: Mail) -> None: ...
+
+
+class Mailer:
+    """Sends eight mails at once, each until it is taken or has been tried five times. What waits is lost with the process.
+
+    For what can be asked for again, such as a code. Used from one loop.
+    """
+
+    def __init__(self, channel: Channel, pauses: Sequence[float] = PAUSES) -> None:
+        self._channel = channel
+        self._pauses = pauses
+        self._waiting: asyncio.Queue[Mail] = asyncio.Queue(WAITING_AT_MOST)
+
+    @staticmethod
+    def of(settings: Settings) -> Mailer:
+        """The mailer that the settings ask for: to their mail server, or into the outbox of the state folder."""
+        if settings.smtp_url is None:
+            from tawny.mail.outbox import Outbox
+
+            return Mailer(Outbox(settings.data_dir, settings.mail_from))
+        from tawny.mail.smtp import Smtp
+
+        return Mailer(Smtp(settings.smtp_url.get_secret_value(), settings.mail_from))
+
+    def send_soon(self, mail: Mail) -> None:
+        """Let the mail be sent. Where a thousand wait already it is dropped, which is logged."""
+        try:
+            self._waiting.put_nowait(mail)
+        except asyncio.QueueFull:
+            log.error("a mail was dropped: too many wait for the mail server", to=mail.to, subject=mail.subject)
+
+    async def run(self) -> None:
+        """Send what waits, until cancelled."""
+        await asyncio.gather(*(self._send_on() for _ in range(AT_ONCE)))
+
+    async def _send_on(self) -> None:
+        while True:
+            await self._deliver(await self._waiting.get())
+
+    async def _deliver(self, mail: Mail) -> None:
+        for pause in (*self._pauses, None):
+            try:
+                return await self._channel.send(mail)
+            except Exception as error:
+                # Its own words may quote the mail: only the kind of error is told.
+                log.warning("a mail was not sent", to=mail.to, subject=mail.subject, error=type(error).__name__, again_in=pause)
+            if pause is not None:
+                await asyncio.sleep(pause)
+        return None

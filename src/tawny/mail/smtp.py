@@ -1,0 +1,40 @@
+"""A mail server."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from tawny.mail.mail import SENDER, Mail, message_of
+
+SECONDS: Final = 20.0
+"""How long one mail may take to be accepted."""
+
+_PORTS: Final = {"smtp": 587, "smtps": 465}
+
+
+class Smtp:
+    """The mail server at an `smtp://` or `smtps://` url. On `smtp` the connection becomes TLS wherever the server offers that."""
+
+    def __init__(self, url: str, sender: str | None) -> None:
+        parts = urlsplit(url)
+        self._host = parts.hostname or "localhost"
+        self._port = parts.port or _PORTS[parts.scheme]
+        self._tls = parts.scheme == "smtps"
+        self._user = unquote(parts.username) if parts.username else None
+        self._password = unquote(parts.password) if parts.password else None
+        self._sender = sender or SENDER
+
+    async def send(self, mail: Mail) -> None:
+        """Hand the mail over. OSError or aiosmtplib's SMTPException when the server did not take it."""
+        await aiosmtplib.send(
+            message_of(mail, self._sender),
+            hostname=self._host,
+            port=self._port,
+            username=self._user,
+            password=self._password,
+            use_tls=self._tls,
+            timeout=SECONDS,
+        )
