@@ -34,8 +34,9 @@ _SAY_WHEN_THEY_ARE_THROUGH = {*WORK, "clutch"}
 
 _ROOM = 0.10
 _SLACK_MEMORY = 6 * 2**20
-_SLACK_FILES = 12
-"""A pool opens its ten connections when they are first wanted."""
+_SLACK_FILES = 16
+"""A pool opens its ten connections when they are first wanted, and a process that was counted while the database was away has its
+own four to open again."""
 
 
 def judge(evidence: Evidence, gates: Mapping[str, float], figures: Mapping[str, float]) -> dict[str, list[str]]:

@@ -18,11 +18,11 @@ def test_a_changed_figure_is_seen() -> None:
     assert page.written(forged) == guide
 
 
-def test_different_seeds_with_every_scenario_broke_no_promise() -> None:
+def test_ten_different_seeds_with_every_scenario_passed() -> None:
     lines = page.lines()
-    assert len({line["seed"] for line in lines}) == len(lines)
+    assert len({line["seed"] for line in lines}) == len(lines) >= 10
     assert all(set(line["scenarios"]) == set(SCENARIOS) for line in lines)
-    assert {name for line in lines for scenario in line["scenarios"].values() for name in scenario["broken"]} <= {"I13"}
+    assert all(line["passed"] for line in lines)
     assert sum(line["acked"] for line in lines) >= 5_000
 
 
