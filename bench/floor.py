@@ -108,6 +108,8 @@ class Floor:
             "id": uuid7(),
             "job_type": asked["job_type"],
             "triggered_by": self._triggered_by,
+            "actor_type": "api_key",
+            "actor_id": self._given.team_id,
             "params": params,
             "notify": False,
             "project_id": UUID(project_id),

@@ -41,11 +41,11 @@ order by r.created_at, fact.seq;
 
 -- name: settle()!
 -- scope: system (all tables, as after a long quiet time)
-vacuum (analyze) job_runs, run_events, projects;
+vacuum (analyze) job_runs, run_events, audit_log, projects;
 
 -- name: tidy()!
 -- scope: system (all tables)
-vacuum job_runs, run_events, workers;
+vacuum job_runs, run_events, audit_log, workers;
 
 -- name: checkpoint()!
 -- scope: system (the whole server, so that none begins while something is measured)
