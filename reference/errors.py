@@ -12,7 +12,7 @@ from pathlib import Path
 import tawny
 from reference import markdown
 from reference.markdown import code, table
-from tawny import errors
+from tawny.api import app  # noqa: F401  (imports every room that refuses something)
 from tawny.errors import RequestError
 from tawny.runs import FAILURE_CODES
 
@@ -29,6 +29,15 @@ The `code` of an attempt in the timeline of its run."""
 
 Refusal = tuple[int, str, str]
 """A status, a code and a sentence."""
+
+
+def _with_kinds_of(kind: type[RequestError]) -> Iterator[type[RequestError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _with_kinds_of(narrower)
+
+
+KINDS = {kind.__name__: kind for kind in _with_kinds_of(RequestError)}
 
 
 def page() -> str:
@@ -53,8 +62,7 @@ def _refusals_in(path: Path) -> Iterator[Refusal]:
 
 def _kind(node: ast.AST) -> type[RequestError] | None:
     name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-    kind = getattr(errors, name, None)
-    return kind if isinstance(kind, type) and issubclass(kind, RequestError) else None
+    return KINDS.get(name)
 
 
 def _code(call: ast.Call, kind: type[RequestError]) -> str:

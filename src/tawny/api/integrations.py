@@ -142,7 +142,7 @@ async def create_integration(call: Call) -> Answer:
     return answered(_with_setup(call, saved), 201)
 
 
-@operation("PATCH", f"{PATH}/{{provider}}", tag=TAG, answer=Integration, body=IntegrationBody, refuses=(403, 404))
+@operation("PATCH", f"{PATH}/{{provider}}", tag=TAG, answer=Integration, body=IntegrationBody, refuses=(403, 404, 409))
 async def update_integration(call: Call) -> Answer:
     """Change some of the config, or turn it off or on. Needs a key with `integrations:write`, or the role admin or owner."""
     actor = await call.actor()
@@ -163,7 +163,7 @@ async def update_integration(call: Call) -> Answer:
     return answered(_shown(changed))
 
 
-@operation("DELETE", f"{PATH}/{{provider}}", tag=TAG, answer=Deleted, refuses=(403, 404))
+@operation("DELETE", f"{PATH}/{{provider}}", tag=TAG, answer=Deleted, refuses=(400, 403, 404))
 async def delete_integration(call: Call) -> Answer:
     """Forget an integration and its secrets. Needs a key with `integrations:write`, or the role admin or owner."""
     actor = await call.actor()
@@ -194,7 +194,7 @@ async def copy_integration(call: Call) -> Answer:
     return answered(_with_setup(call, saved), 201)
 
 
-@operation("GET", f"{PATH}/{{provider}}/webhook-setup", tag=TAG, answer=WebhookSetupAnswer, refuses=(400, 403, 404))
+@operation("GET", f"{PATH}/{{provider}}/webhook-setup", tag=TAG, answer=WebhookSetupAnswer, refuses=(400, 403, 404, 409))
 async def webhook_setup(call: Call) -> Answer:
     """See what to enter at the service, so that it calls. Needs a key with `integrations:write`, or the role admin or owner."""
     actor = await call.actor()

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tawny.access.secret import read_private, write_once
-from tawny.errors import SettingsError, TawnyError
+from tawny.errors import Conflict, SettingsError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -26,8 +26,13 @@ _NONCE_BYTES: Final = 12
 _VERSION: Final = "v1"
 
 
-class CannotDecrypt(TawnyError):
-    """A stored secret was encrypted with a key that is not on the ring, for another place, or is damaged."""
+class CannotDecrypt(Conflict):
+    """A stored secret was encrypted with a key that is not on the ring, for another place, or is damaged.
+
+    To try again does not help, so it is no Unavailable: the operator sets the key again, or the secret is entered anew.
+    """
+
+    default_code = "cannot_decrypt"
 
 
 class Keyring:
@@ -57,11 +62,13 @@ class Keyring:
             return self._ciphers[name].decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], place.encode()).decode()
         except KeyError:
             raise CannotDecrypt(
-                "A stored secret was encrypted with a key that is not set any more: add it to TAWNY_ENCRYPTION_KEYS again, "
-                "or enter the secret anew."
+                "A stored secret was encrypted with a key that is not set any more; the operator can set that key again, or "
+                "delete the integration and connect it anew."
             ) from None
         except (ValueError, binascii.Error, InvalidTag):
-            raise CannotDecrypt("A stored secret is damaged or belongs elsewhere: enter it anew.") from None
+            raise CannotDecrypt(
+                "A stored secret is damaged or belongs elsewhere; delete the integration and connect it anew."
+            ) from None
 
     def is_current(self, sealed: str) -> bool:
         """Whether this was encrypted with the first key."""
