@@ -200,7 +200,7 @@ async def webhook_setup(call: Call) -> Answer:
     actor = await call.actor()
     actor.teams_for(WRITE_INTEGRATIONS)
     project_id, provider = call.id("project_id"), call.text("provider")
-    async with call.state.pool.transaction() as conn:
+    async with call.state.pool.acquire() as conn:
         secret = await integrations.webhook_secret(conn, actor, call.state.keyring, project_id, provider)
     return answered({"webhook_setup": _setup(call, project_id, provider, secret)})
 

@@ -14,6 +14,11 @@ from integrations
 where team_id = :team_id and project_id = :project_id and deleted_at is null
 order by created_at, id;
 
+-- name: find_integration(team_id, project_id, provider)^
+select id, team_id, project_id, provider, config::text, secrets::text, enabled, created_at, updated_at
+from integrations
+where team_id = :team_id and project_id = :project_id and provider = :provider and deleted_at is null;
+
 -- name: lock_integration(team_id, project_id, provider)^
 select id, team_id, project_id, provider, config::text, secrets::text, enabled, created_at, updated_at
 from integrations

@@ -80,8 +80,8 @@ async def copy(
     if source.team_id != project.team_id:
         raise InvalidRequest("Both projects have to be of the same team.", code="different_teams")
     service = _provider(provider)
-    row = await _locked(conn, source.team_id, source_project_id, service)
-    plain = _plain(keyring, service, row)
+    row = await queries.find_integration(conn, team_id=source.team_id, project_id=source_project_id, provider=service.id)
+    plain = _plain(keyring, service, _connected(row, service))
     plain.pop(WEBHOOK_SECRET, None)
     return await _insert(
         conn,
@@ -139,7 +139,8 @@ async def webhook_secret(conn: Connection, actor: Actor, keyring: Keyring, proje
     """What the service has to show when it calls. For those who may change the integration, since it is a secret."""
     project = await find_project_for(conn, actor, project_id, WRITE_INTEGRATIONS)
     service = _provider(provider)
-    return _plain(keyring, service, await _locked(conn, project.team_id, project_id, service))[WEBHOOK_SECRET]
+    row = await queries.find_integration(conn, team_id=project.team_id, project_id=project_id, provider=service.id)
+    return _plain(keyring, service, _connected(row, service))[WEBHOOK_SECRET]
 
 
 async def reencrypt(conn: Connection, actor: Actor, keyring: Keyring) -> int:
@@ -196,6 +197,10 @@ async def _insert(
 
 async def _locked(conn: Connection, team_id: UUID, project_id: UUID, service: Provider) -> Any:
     row = await queries.lock_integration(conn, team_id=team_id, project_id=project_id, provider=service.id)
+    return _connected(row, service)
+
+
+def _connected(row: Any, service: Provider) -> Any:
     if row is None:
         raise NotFound(f"This project is not connected to {service.name}.", code="not_connected")
     return row
