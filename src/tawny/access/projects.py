@@ -75,9 +75,10 @@ async def update_project(
 
 
 async def delete_project(conn: Connection, actor: Actor, project_id: UUID) -> Project:
-    """Delete a project softly, and return what it was. Its runs are `runs.delete_project`'s, which calls this.
+    """Delete a project softly with what it is connected to, and return what it was.
 
-    Whoever triggers a run for it at this moment is waited for, or finds it gone: a run is made in a living project or not at all.
+    Its runs are `runs.delete_project`'s, which calls this. Whoever triggers a run for it or connects it at this moment is waited
+    for, or finds it gone: a run is made in a living project or not at all.
     """
     project = await _locked(conn, actor, project_id)
     await queries.delete_project(conn, project_id=project_id, team_id=project.team_id)

@@ -1,3 +1,7 @@
+-- name: hold_project(project_id, team_id)$
+-- Whoever deletes the project waits, or is waited for: nothing is connected to one that is gone.
+select id from projects where id = :project_id and team_id = :team_id and deleted_at is null for key share;
+
 -- name: insert_integration(id, team_id, project_id, provider, config, secrets)^
 -- One that was deleted comes back, under its own id. No row: a living one is there.
 insert into integrations as i (id, team_id, project_id, provider, config, secrets)

@@ -182,6 +182,8 @@ async def _insert(
     **metadata: Any,
 ) -> Saved:
     shown, sealed = _sealed(keyring, service, project_id, plain)
+    if await queries.hold_project(conn, project_id=project_id, team_id=team_id) is None:
+        raise NotFound("Project not found.")
     row = await queries.insert_integration(
         conn, id=uuid7(), team_id=team_id, project_id=project_id, provider=service.id, config=shown, secrets=sealed
     )
