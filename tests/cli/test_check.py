@@ -8,6 +8,7 @@ import pytest
 from tests.commands import tawny
 
 from tawny.config import Settings
+from tawny.db.pool import Connection
 
 pytestmark = pytest.mark.walk
 
@@ -34,17 +35,22 @@ def test_every_setting_is_shown_with_its_source_and_no_secret(tmp_path: Path, da
     assert lines["drain"].endswith("10s  (default)")
 
 
-def test_it_sees_the_version_and_the_schema(tmp_path: Path, database_url: str) -> None:
+async def test_it_sees_the_version_and_the_schema(tmp_path: Path, database_url: str, conn: Connection) -> None:
     checked = tawny(tmp_path, "check", TAWNY_DATABASE_URL=database_url)
     assert checked.returncode == 0
     assert "ok   database: PostgreSQL " in checked.stdout
+    assert "ok   encryption keys: made at the first start" in checked.stdout
+    assert "ok   credentials: " in checked.stdout
     assert "schema up to date" in checked.stdout
 
 
 def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path, scratch_url: str) -> None:
     (tmp_path / "closed").write_text("a file, not a folder")
-    checked = tawny(tmp_path, "check", "--app", "nowhere:app", "--data-dir", "closed", TAWNY_DATABASE_URL=scratch_url)
+    settings = {"TAWNY_DATABASE_URL": scratch_url, "TAWNY_ENCRYPTION_KEYS": "hunter2"}
+    checked = tawny(tmp_path, "check", "--app", "nowhere:app", "--data-dir", "closed", **settings)
     assert checked.returncode == 1
+    assert "BAD  encryption keys: TAWNY_ENCRYPTION_KEYS should hold keys of 32 bytes" in checked.stdout
+    assert "hunter2" not in checked.stdout + checked.stderr
     assert "BAD  app: " in checked.stdout
     assert "BAD  state folder: " in checked.stdout
     assert "BAD  database: The database has an older schema" in checked.stdout

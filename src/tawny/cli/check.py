@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
 
 from tawny.cli.options import App, DataDir, load_settings
-from tawny.errors import TawnyError
+from tawny.errors import SettingsError, TawnyError
 
 if TYPE_CHECKING:
     from tawny.config import Settings
@@ -23,7 +24,7 @@ def check(data_dir: DataDir = None, app: App = None) -> None:
     """Show the settings, and whether the app, the state folder and the database are fit to start with."""
     settings = load_settings(data_dir=data_dir, app=app)
     _print_settings(settings)
-    findings = [*_app(settings), *_folder(settings), *_database(settings)]
+    findings = [*_app(settings), *_folder(settings), *_keys(settings), *_database(settings)]
     for well, subject, found in findings:
         print(f"{'ok  ' if well else 'BAD '} {subject}: {found}")
     if not all(well for well, _, _ in findings):
@@ -64,6 +65,17 @@ def _folder(settings: Settings) -> Iterator[Finding]:
         yield True, "state folder", str(folder)
 
 
+def _keys(settings: Settings) -> Iterator[Finding]:
+    from tawny.integrations import load_keyring
+
+    try:
+        ring = load_keyring(settings.data_dir, settings.encryption_keys)
+    except TawnyError as error:
+        yield False, "encryption keys", str(error)
+    else:
+        yield True, "encryption keys", ", ".join(ring.key_ids) if ring else "made at the first start"
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
     from tawny.cli import database
     from tawny.db.embedded.place import Place
@@ -74,8 +86,21 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         with database.borrowed(settings) as url:
             yield asyncio.run(_ask(url))
+            yield from _credentials(settings, url)
     except TawnyError as error:
         yield False, "database", str(error)
+
+
+def _credentials(settings: Settings, url: str) -> Iterator[Finding]:
+    from tawny.cli.credentials import missing_keys
+    from tawny.integrations import load_keyring
+
+    with suppress(SettingsError):  # `_keys` has told it
+        missing = asyncio.run(missing_keys(url, load_keyring(settings.data_dir, settings.encryption_keys)))
+        for sentence in missing:
+            yield False, "credentials", sentence
+        if not missing:
+            yield True, "credentials", "the keys that they need are there"
 
 
 async def _ask(url: str) -> Finding:

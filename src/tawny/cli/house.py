@@ -15,12 +15,14 @@ from tawny.access.secret import load_or_make_secret
 from tawny.api.app import create_app, opened
 from tawny.cli import database, first_start, listen
 from tawny.cli.child import child_environ
+from tawny.cli.credentials import missing_keys
 from tawny.cli.database import Database
 from tawny.cli.migrate import apply
 from tawny.cli.signals import on_stop_signals, stop_signals
 from tawny.cli.supervise import WorkerProcess
 from tawny.cli.web import Server
 from tawny.config import Settings
+from tawny.integrations import load_keyring
 from tawny.jobs import App
 from tawny.jobs.load import load_app
 
@@ -83,6 +85,8 @@ def _ignore_signals() -> None:
 async def _greet(settings: Settings, jobs: App, url: str, address: str) -> None:
     """Say where the server is and what to do next, now that it listens: a key made earlier could be lost unseen."""
     first = await first_start.welcome(url)
+    for sentence in await missing_keys(url, load_keyring(settings.data_dir, settings.encryption_keys)):
+        log.warning(sentence)
     lines = [f"Tawny listens on {address}"]
     if not settings.loopback:
         signup = "on" if settings.may_sign_up else "off"

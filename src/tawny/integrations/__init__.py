@@ -1,12 +1,13 @@
 """What a project is connected to: credentials of other services, encrypted at rest."""
 
-from tawny.integrations.keyring import Keyring, load_or_make_keyring
+from tawny.integrations.keyring import CannotDecrypt, Keyring, load_keyring, load_or_make_keyring
 from tawny.integrations.providers import PROVIDERS, ConfigField, Provider
 from tawny.integrations.store import (
     Integration,
     Saved,
     connect,
     copy,
+    count_unreadable,
     disconnect,
     list_integrations,
     reencrypt,
@@ -16,6 +17,7 @@ from tawny.integrations.store import (
 
 __all__ = [
     "PROVIDERS",
+    "CannotDecrypt",
     "ConfigField",
     "Integration",
     "Keyring",
@@ -23,8 +25,10 @@ __all__ = [
     "Saved",
     "connect",
     "copy",
+    "count_unreadable",
     "disconnect",
     "list_integrations",
+    "load_keyring",
     "load_or_make_keyring",
     "reencrypt",
     "update",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -39,10 +38,9 @@ class Keyring:
     """Encrypts texts for one place each (its associated data): in any other place they cannot be decrypted."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
+        """At least one key, each of 32 bytes: ValueError."""
         if not keys or any(len(key) != KEY_BYTES for key in keys):
-            raise SettingsError(
-                f"An encryption key is {KEY_BYTES} bytes in base64: make one with `openssl rand -base64 {KEY_BYTES}`."
-            )
+            raise ValueError(f"an encryption key has {KEY_BYTES} bytes")
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
         self._first = key_id(keys[0])
 
@@ -65,10 +63,15 @@ class Keyring:
                 "A stored secret was encrypted with a key that is not set any more; the operator can set that key again, or "
                 "delete the integration and connect it anew."
             ) from None
-        except (ValueError, binascii.Error, InvalidTag):
+        except (ValueError, InvalidTag):
             raise CannotDecrypt(
                 "A stored secret is damaged or belongs elsewhere; delete the integration and connect it anew."
             ) from None
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The names of all keys; the first is that of the one that encrypts."""
+        return tuple(self._ciphers)
 
     def is_current(self, sealed: str) -> bool:
         """Whether this was encrypted with the first key."""
@@ -86,17 +89,28 @@ def load_or_make_keyring(data_dir: Path, configured: SecretStr | None) -> Keyrin
     The file is made when there is none; processes that start at once get the same. SettingsError for a key that is none, or a
     file that every user of this machine can read.
     """
-    if configured is not None:
-        return Keyring([_parse(text) for text in configured.get_secret_value().split(",")])
     path = data_dir / FILE
-    if not path.exists():
+    if configured is None and not path.exists():
         write_once(path, base64.b64encode(os.urandom(KEY_BYTES)).decode())
-    lines = read_private(path).decode("ascii", "replace").split()
-    return Keyring([_parse(line) for line in lines])
+    return load_keyring(data_dir, configured) or _of_file(path)
 
 
-def _parse(text: str) -> bytes:
+def load_keyring(data_dir: Path, configured: SecretStr | None) -> Keyring | None:
+    """Return the same ring without making anything: None when no key is set and there is no file yet."""
+    if configured is not None:
+        return _ring(configured.get_secret_value().split(","), "TAWNY_ENCRYPTION_KEYS")
+    path = data_dir / FILE
+    return _of_file(path) if path.exists() else None
+
+
+def _of_file(path: Path) -> Keyring:
+    return _ring(read_private(path).decode("ascii", "replace").split(), str(path))
+
+
+def _ring(texts: Iterable[str], where: str) -> Keyring:
     try:
-        return base64.b64decode(text.strip(), validate=True)
-    except (ValueError, binascii.Error):
-        return b""
+        return Keyring([base64.b64decode(text.strip(), validate=True) for text in texts])
+    except ValueError:
+        raise SettingsError(
+            f"{where} should hold keys of {KEY_BYTES} bytes in base64: make one with `openssl rand -base64 {KEY_BYTES}`."
+        ) from None

@@ -51,6 +51,17 @@ order by id
 limit :at_most
 for update;
 
+-- name: count_unreadable(key_ids, at_most)
+-- scope: system (the operator is told which keys are missing)
+-- The second part of a ciphertext names its key.
+select split_part(sealed.text, '.', 2) as key_id, count(distinct stored.id) as integrations
+from
+    (select i.id, i.secrets from integrations as i where i.deleted_at is null limit :at_most) as stored,
+    jsonb_each_text(stored.secrets) as sealed (field, text)
+where split_part(sealed.text, '.', 2) <> all(:key_ids::text[])
+group by key_id
+order by key_id;
+
 -- name: replace_secrets(ids, secrets)!
 -- scope: system (the operator changes the keys of all teams)
 update integrations as i

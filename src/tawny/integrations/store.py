@@ -14,7 +14,7 @@ from tawny.access import VIEW_INTEGRATIONS, WRITE_INTEGRATIONS, Actor, find_proj
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, NotFound
-from tawny.integrations.keyring import Keyring
+from tawny.integrations.keyring import CannotDecrypt, Keyring
 from tawny.integrations.providers import PROVIDERS, WEBHOOK_SECRET, Provider
 from tawny.integrations.statements import queries
 
@@ -22,6 +22,7 @@ SHOWN: Final = 4
 """Characters of a secret that people may see; of one that is not twice as long as that with something to spare, none."""
 
 _BATCH: Final = 100
+_COUNTED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ async def webhook_secret(conn: Connection, actor: Actor, keyring: Keyring, proje
 async def reencrypt(conn: Connection, actor: Actor, keyring: Keyring) -> int:
     """Encrypt everything that is not under the first key anew, and return how many integrations that were.
 
-    Only the host may. CannotDecrypt when one of them was encrypted with a key that is not on the ring.
+    Only the host may. CannotDecrypt, which names it, when one of them was encrypted with a key that is not on the ring.
     """
     actor.require_host()
     changed, last = 0, UUID(int=0)
@@ -157,6 +158,17 @@ async def reencrypt(conn: Connection, actor: Actor, keyring: Keyring) -> int:
             await queries.replace_secrets(conn, ids=list(stale), secrets=list(stale.values()))
         changed += len(stale)
     return changed
+
+
+async def count_unreadable(conn: Connection, actor: Actor, keyring: Keyring | None) -> dict[str, int]:
+    """By the id of each key that is not on the ring (None: there is no key): how many integrations need it.
+
+    Only the host may ask. It looks at a hundred thousand integrations at most, so that a start never waits for it.
+    """
+    actor.require_host()
+    key_ids = list(keyring.key_ids) if keyring else []
+    rows = await queries.count_unreadable(conn, key_ids=key_ids, at_most=_COUNTED)
+    return {row["key_id"]: row["integrations"] for row in rows}
 
 
 def _provider(provider: str) -> Provider:
@@ -242,7 +254,10 @@ def _renewed(keyring: Keyring, row: Any) -> str | None:
     if all(keyring.is_current(text) for text in sealed.values()):
         return None
     places = {key: place_of(row["project_id"], row["provider"], key) for key in sealed}
-    return json.dumps({key: keyring.encrypt(keyring.decrypt(text, places[key]), places[key]) for key, text in sealed.items()})
+    try:
+        return json.dumps({key: keyring.encrypt(keyring.decrypt(text, places[key]), places[key]) for key, text in sealed.items()})
+    except CannotDecrypt as error:
+        raise CannotDecrypt(f"The integration {row['provider']} of the project {row['project_id']}: {error}") from None
 
 
 def place_of(project_id: UUID, provider: str, key: str) -> str:
