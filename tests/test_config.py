@@ -184,3 +184,45 @@ def test_loopback(tmp_path: Path, host: str, loopback: bool) -> None:
 
 def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0", "box"])
+def test_unless_set_people_may_sign_up_only_from_this_machine(tmp_path: Path, host: str) -> None:
+    assert load(tmp_path, host=host).may_sign_up is (host in {"127.0.0.1", "::1"})
+    for text, may in (("on", True), ("off", False)):
+        assert load(tmp_path, environ={"TAWNY_SIGNUP": text}, host=host).may_sign_up is may
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "http://127.0.0.1:8585"),
+        ({"host": "::1", "port": 80}, "http://[::1]:80"),
+        ({"host": "box", "port": 9000}, "http://box:9000"),
+        ({"public_url": "https://jobs.example.com"}, "https://jobs.example.com"),
+        ({"public_url": "https://jobs.example.com/tawny/", "host": "::1"}, "https://jobs.example.com/tawny"),
+    ],
+)
+def test_the_address_for_links(tmp_path: Path, settings: dict[str, Any], url: str) -> None:
+    assert load(tmp_path, **settings).base_url == url
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [("proxies", ["-1", "11", "one", "1.5"], ["0", "10"]), ("trigger_rate", ["-1", "1000001", "fast"], ["0", "1000000"])],
+)
+def test_limits_are_whole_numbers_within_bounds(tmp_path: Path, name: str, wrong: list[str], right: list[str]) -> None:
+    variable = f"TAWNY_{name.upper()}"
+    for text in wrong:
+        assert refusal(tmp_path, environ={variable: text}).startswith(f"{variable} in the environment should be")
+    for text in right:
+        assert getattr(load(tmp_path, environ={variable: text}), name) == int(text)
+
+
+@pytest.mark.parametrize(
+    "url", ["smtp.example.com", "http://smtp.example.com", f"smtp://u:{PASSWORD}#x@h", f"smtp://u:{PASSWORD}@x@h"]
+)
+def test_a_wrong_mail_server_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
+    sentence = refusal(tmp_path, environ={"TAWNY_SMTP_URL": url})
+    assert sentence.startswith("TAWNY_SMTP_URL in the environment")
+    assert PASSWORD not in sentence
