@@ -115,7 +115,10 @@ class Settings(BaseModel):
         description="The PostgreSQL (15 or newer) to use instead of the embedded one: `postgresql://user:password@host/name`. "
         "A PgBouncer in front of it is noticed.",
     )
-    data_dir: Folder = Field(Path(".tawny"), description="The state folder: the embedded database and the generated secret.")
+    data_dir: Folder = Field(
+        Path(".tawny"),
+        description="The state folder: the embedded database, the generated secret and keys, and mails without a mail server.",
+    )
     app: str = Field(
         "tawny.demo:app", description="Where your job types are: `module:attribute`, importable from the current folder."
     )
