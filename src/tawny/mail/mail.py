@@ -26,7 +26,7 @@ class Mail:
     """
 
     to: str
-    subject: str
+    subject: str = field(repr=False)
     text: str = field(repr=False)
     gist: str = field(repr=False)
 

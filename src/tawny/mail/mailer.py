@@ -54,7 +54,7 @@ class Mailer:
         try:
             self._waiting.put_nowait(mail)
         except asyncio.QueueFull:
-            log.error("a mail was dropped: too many wait for the mail server", to=mail.to, subject=mail.subject)
+            log.error("a mail was dropped: too many wait for the mail server", to=mail.to)
 
     async def run(self) -> None:
         """Send what waits, until cancelled."""
@@ -69,8 +69,8 @@ class Mailer:
             try:
                 return await self._channel.send(mail)
             except Exception as error:
-                # Its own words may quote the mail: only the kind of error is told.
-                log.warning("a mail was not sent", to=mail.to, subject=mail.subject, error=type(error).__name__, again_in=pause)
+                # The error's own words may quote the mail, and a subject may be a code: neither is told.
+                log.warning("a mail was not sent", to=mail.to, error=type(error).__name__, again_in=pause)
             if pause is not None:
                 await asyncio.sleep(pause)
         return None
