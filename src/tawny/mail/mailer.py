@@ -30,13 +30,14 @@ class Channel(Protocol):
 class Mailer:
     """Sends eight mails at once, each until it is taken or has been tried five times. What waits is lost with the process.
 
-    For what can be asked for again, such as a code. Used from one loop.
+    One that is not taken holds up no other. For what can be asked for again, such as a code. Used from one loop.
     """
 
     def __init__(self, channel: Channel, pauses: Sequence[float] = PAUSES) -> None:
         self._channel = channel
         self._pauses = pauses
-        self._waiting: asyncio.Queue[Mail] = asyncio.Queue(WAITING_AT_MOST)
+        self._due: asyncio.Queue[tuple[Mail, Sequence[float]]] = asyncio.Queue()
+        self._waiting = 0  # those that are due, under way, or put off
 
     @staticmethod
     def of(settings: Settings) -> Mailer:
@@ -51,10 +52,11 @@ class Mailer:
 
     def send_soon(self, mail: Mail) -> None:
         """Let the mail be sent. Where a thousand wait already it is dropped, which is logged."""
-        try:
-            self._waiting.put_nowait(mail)
-        except asyncio.QueueFull:
+        if self._waiting >= WAITING_AT_MOST:
             log.error("a mail was dropped: too many wait for the mail server", to=mail.to)
+            return
+        self._waiting += 1
+        self._due.put_nowait((mail, self._pauses))
 
     async def run(self) -> None:
         """Send what waits, until cancelled."""
@@ -62,15 +64,18 @@ class Mailer:
 
     async def _send_on(self) -> None:
         while True:
-            await self._deliver(await self._waiting.get())
+            mail, pauses = await self._due.get()
+            pause = pauses[0] if pauses else None
+            if await self._is_taken(mail, pause) or pause is None:
+                self._waiting -= 1
+            else:
+                asyncio.get_running_loop().call_later(pause, self._due.put_nowait, (mail, pauses[1:]))
 
-    async def _deliver(self, mail: Mail) -> None:
-        for pause in (*self._pauses, None):
-            try:
-                return await self._channel.send(mail)
-            except Exception as error:
-                # The error's own words may quote the mail, and a subject may be a code: neither is told.
-                log.warning("a mail was not sent", to=mail.to, error=type(error).__name__, again_in=pause)
-            if pause is not None:
-                await asyncio.sleep(pause)
-        return None
+    async def _is_taken(self, mail: Mail, pause: float | None) -> bool:
+        try:
+            await self._channel.send(mail)
+        except Exception as error:
+            # The error's own words may quote the mail, and a subject may be a code: neither is told.
+            log.warning("a mail was not sent", to=mail.to, error=type(error).__name__, again_in=pause)
+            return False
+        return True
