@@ -11,13 +11,14 @@ EMAIL_LIMIT: Final = 254
 
 _ATOM: Final = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_ADDRESS: Final = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_ADDRESS: Final = re.compile(rf"(?=[^@]{{1,64}}@)(?!.*=\?){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 
 
 def check_email(text: str) -> str:
     """Return one plain address in lower case; InvalidRequest for anything else.
 
-    Plain is `name@domain` in ASCII, at most 254 characters: no quotes, no display name, no list, no comment, no address literal.
+    Plain is `name@domain` in ASCII, at most 254 characters: no quotes, no display name, no list, no comment, no address literal,
+    and nothing that a mail's header could be read to mean something else by (an encoded word).
     """
     if isinstance(text, str) and len(text) <= EMAIL_LIMIT and text.isascii() and _ADDRESS.fullmatch(text.lower()):
         return text.lower()
