@@ -14,6 +14,7 @@ from tawny.access.limits import INVITATIONS_OF_TEAM, spend
 from tawny.access.members import require_may_give
 from tawny.access.operations import VIEW_MEMBERS, WRITE_MEMBERS, Role
 from tawny.access.statements import queries
+from tawny.access.teams import team_must_exist
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, Forbidden, NotFound
@@ -44,15 +45,17 @@ async def list_invitations(conn: Connection, actor: Actor, team_id: UUID) -> lis
 async def invite(conn: Connection, actor: Actor, team_id: UUID, *, email: str, role: Role) -> Invitation:
     """Invite an address into the team for 7 days. Inviting it again renews the invitation, with the role of now.
 
-    Conflict with code `already_member` for a member's address, TooManyRequests after a hundred a day. To mail it is the caller's.
+    Conflict with code `already_member` for a member's address, TooManyRequests after a hundred a day, NotFound for a team that
+    does not exist. To mail it is the caller's.
     """
     actor.require(team_id, WRITE_MEMBERS)
     require_may_give(actor, team_id, role)
     email = check_email(email)
     await spend(conn, INVITATIONS_OF_TEAM, str(team_id))
-    row = await queries.put_invitation(
-        conn, id=uuid7(), team_id=team_id, email=email, role=role, invited_by=actor.user_id, days=INVITATION_DAYS
-    )
+    with team_must_exist():
+        row = await queries.put_invitation(
+            conn, id=uuid7(), team_id=team_id, email=email, role=role, invited_by=actor.user_id, days=INVITATION_DAYS
+        )
     if row is None:
         raise Conflict("This user is a member of the team already.", code="already_member")
     invitation = Invitation(**row)
