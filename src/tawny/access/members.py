@@ -78,7 +78,7 @@ async def set_role(conn: Connection, actor: Actor, team_id: UUID, user_id: UUID,
 
 
 async def remove_member(conn: Connection, actor: Actor, team_id: UUID, user_id: UUID) -> None:
-    """Take somebody out of the team; the keys they made there end with that.
+    """Take somebody out of the team; the keys they made there end with that, also should they come back.
 
     Admins may, and everybody may leave; only owners take out owners, and the last owner stays: Conflict with code `last_owner`.
     NotFound when there is no such member.

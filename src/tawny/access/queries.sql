@@ -61,6 +61,11 @@ select count(*) from memberships where team_id = :team_id and role = 'owner';
 update memberships set role = :role where team_id = :team_id and user_id = :user_id;
 
 -- name: delete_membership(team_id, user_id)!
+-- With it end the keys that they made there, for good: otherwise they would be good again when somebody comes back.
+with ended as (
+    update api_keys set revoked_at = date_trunc('milliseconds', clock_timestamp())
+    where team_id = :team_id and created_by = :user_id and revoked_at is null
+)
 delete from memberships where team_id = :team_id and user_id = :user_id;
 
 -- name: put_invitation(id, team_id, email, role, invited_by, days)^
