@@ -46,6 +46,9 @@ def message_of(mail: Mail, sender: str) -> EmailMessage:
 
 
 def one_line(text: str) -> str:
-    """The text without controls and invisible characters, on one line and not too long for a header."""
+    """The text without controls and invisible characters, on one line and not too long for a header.
+
+    What looks like an encoded word (`=?utf-8?q?=0A?=`) is parted: `email` would decode it, line ends and all, as it writes it.
+    """
     visible = (" " if unicodedata.category(character) in _CONTROLS else character for character in text[:_SUBJECT_LIMIT])
-    return " ".join("".join(visible).split())
+    return " ".join("".join(visible).replace("=?", "= ?")[:_SUBJECT_LIMIT].split())
