@@ -89,7 +89,7 @@ async def _migrate(url: str) -> None:
     await conn.close()
 
 
-_TABLES = (
+TABLES = (
     "run_logs",
     "run_events",
     "job_runs",
@@ -111,7 +111,7 @@ _TABLES = (
 )
 EMPTY = (
     "set session_replication_role = replica;"
-    + "".join(f"delete from {table};" for table in _TABLES)
+    + "".join(f"delete from {table};" for table in TABLES)
     + "reset session_replication_role;"
 )
 """Deletes every row of Tawny's, also of tables that only grow."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -38,3 +38,14 @@ async def until(fact: Callable[[], Awaitable[T]], what: str) -> T:
         assert monotonic() < deadline, f"this never came: {what}"
         await asyncio.sleep(0.005)
     return found
+
+
+async def somebody_waits(conn: Any) -> None:
+    """Return once a statement in this connection's database waits for a lock."""
+    waiting = """
+        select exists (
+            select from pg_locks as l join pg_stat_activity as a on a.pid = l.pid
+            where not l.granted and a.datname = current_database()
+        )
+    """
+    await until(lambda: conn.fetchval(waiting), "a statement that waits for a lock")

@@ -107,6 +107,8 @@ def test_addresses_are_accepted_in_lower_case(text: str, address: str) -> None:
         '"a"@example.com',
         "a@b,c@d",
         "a@b;c@d",
+        "=?utf-8?q?ben?=@example.com",
+        "ann.=?utf-8?b?YQ==?=@example.com",
         "Ann <ann@example.com>",
         "<script>@x",
         "a@<b>",
