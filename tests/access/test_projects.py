@@ -5,14 +5,26 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
-from tawny.access import Actor, Project, Role, create_project, create_team, find_project, list_projects
+from tawny.access import (
+    PERMISSIONS,
+    Actor,
+    Project,
+    Role,
+    create_project,
+    create_team,
+    delete_project,
+    find_project,
+    list_projects,
+    update_project,
+)
 from tawny.access.projects import PALETTE, color_of
 from tawny.db.pool import Connection, Pool
-from tawny.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from tawny.errors import Conflict, Forbidden, InvalidRequest, NotFound, RequestError
 
 AddUser = Callable[[Role], Awaitable[Actor]]
 HOST = Actor.host()
@@ -66,12 +78,110 @@ async def test_another_team_may_have_the_same_slug(conn: Connection, team_id: UU
 
 
 async def test_a_deleted_project_is_gone_and_gives_its_slug_back(conn: Connection, team_id: UUID, add_user: AddUser) -> None:
+    owner = await add_user("owner")
     project = await make(conn, team_id, "web")
-    await conn.execute("update projects set deleted_at = now()")
+    assert await delete_project(conn, owner, project.id) == project
     assert await list_projects(conn, HOST, team_id) == []
-    with pytest.raises(NotFound):
-        await find_project(conn, await add_user("owner"), project.id)
+    for ask in (
+        find_project(conn, owner, project.id),
+        update_project(conn, owner, project.id, name="Shop"),
+        delete_project(conn, owner, project.id),
+    ):
+        with pytest.raises(NotFound, match=r"^Project not found\.$"):
+            await ask
+    again = await make(conn, team_id, "web")
+    assert again.id != project.id
+    await delete_project(conn, owner, again.id)
     await make(conn, team_id, "web")
+
+
+async def test_of_many_who_delete_a_project_at_once_one_does(
+    pool: Pool, conn: Connection, team_id: UUID, add_user: AddUser
+) -> None:
+    owner, project = await add_user("owner"), await make(conn, team_id, "web")
+
+    async def attempt(_: int) -> Project:
+        async with pool.transaction() as own:
+            return await delete_project(own, owner, project.id)
+
+    outcomes = await asyncio.gather(*map(attempt, range(6)), return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NotFound"] * 5 + ["Project"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "slug"),
+    [
+        ({}, "Web", "web"),
+        ({"name": " Web\0 shop "}, "Web shop", "web"),
+        ({"slug": "shop"}, "Web", "shop"),
+        ({"name": "Shop", "slug": "web-shop"}, "Shop", "web-shop"),
+        ({"slug": "web"}, "Web", "web"),
+    ],
+)
+async def test_a_project_is_changed_in_what_was_asked_for(
+    conn: Connection, team_id: UUID, add_user: AddUser, changes: dict[str, str], name: str, slug: str
+) -> None:
+    admin, project = await add_user("admin"), await make(conn, team_id, "web")
+    changed = await update_project(conn, admin, project.id, **changes)
+    assert changed == replace(project, name=name, slug=slug)
+    assert await find_project(conn, admin, project.id) == changed
+
+
+async def test_a_project_keeps_its_slug_when_another_has_the_new_one(conn: Connection, team_id: UUID, add_user: AddUser) -> None:
+    admin = await add_user("admin")
+    web, shop = await make(conn, team_id, "web"), await make(conn, team_id, "shop")
+    with pytest.raises(Conflict) as refused:
+        await update_project(conn, admin, web.id, name="Other", slug="shop")
+    assert refused.value.code == "slug_taken"
+    assert await list_projects(conn, admin, team_id) == [web, shop]
+    await delete_project(conn, admin, shop.id)
+    assert (await update_project(conn, admin, web.id, slug="shop")).slug == "shop"
+    await make(conn, team_id, "web")
+
+
+async def test_a_slug_of_another_team_is_free(conn: Connection, team_id: UUID, add_user: AddUser) -> None:
+    other = await create_team(conn, HOST, name="Other", owner_email="o@example.com")
+    await make(conn, other.team_id, "shop")
+    project = await make(conn, team_id, "web")
+    assert (await update_project(conn, await add_user("admin"), project.id, slug="shop")).slug == "shop"
+
+
+@pytest.mark.parametrize("changes", [{"name": ""}, {"name": "x" * 201}, {"slug": "Web"}, {"slug": ""}, {"slug": "a/b"}])
+async def test_bad_names_and_slugs_change_nothing(
+    conn: Connection, team_id: UUID, add_user: AddUser, changes: dict[str, str]
+) -> None:
+    admin, project = await add_user("admin"), await make(conn, team_id, "web")
+    with pytest.raises(InvalidRequest):
+        await update_project(conn, admin, project.id, **changes)
+    assert await find_project(conn, admin, project.id) == project
+
+
+async def test_who_may_not_change_a_project_does_not(conn: Connection, team_id: UUID, add_user: AddUser) -> None:
+    """Who may look at it is told why; to everybody else there is no such project."""
+    project = await make(conn, team_id, "web")
+    other = await create_team(conn, HOST, name="Other", owner_email="o@example.com")
+    reader = Actor("api_key", uuid4(), {team_id: "owner"}, frozenset({"projects:read"}))
+    foreign_key = Actor("api_key", uuid4(), {other.team_id: "owner"}, frozenset(PERMISSIONS))
+    refusals = (
+        (await add_user("member"), "insufficient_role"),
+        (reader, "insufficient_permission"),
+        (Actor("user", other.user_id, {other.team_id: "owner"}), "not_found"),
+        (foreign_key, "not_found"),
+    )
+    for actor, code in refusals:
+        for ask in (update_project(conn, actor, project.id, name="Mine"), delete_project(conn, actor, project.id)):
+            with pytest.raises(RequestError) as refused:
+                await ask
+            assert refused.value.code == code
+    assert await list_projects(conn, HOST, team_id) == [project]
+
+
+async def test_a_key_with_the_permission_changes_and_deletes(conn: Connection, team_id: UUID) -> None:
+    key = Actor("api_key", uuid4(), {team_id: "admin"}, frozenset({"projects:write"}))
+    project = await make(conn, team_id, "web")
+    assert (await update_project(conn, key, project.id, name="Shop")).name == "Shop"
+    await delete_project(conn, key, project.id)
+    assert await list_projects(conn, HOST, team_id) == []
 
 
 async def test_foreign_and_unknown_projects_are_the_same_to_whoever_asks(

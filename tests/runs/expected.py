@@ -86,6 +86,9 @@ class Expected:
     def in_hands(self, held: Held) -> bool:
         return self.rows[held.run].in_hands_of(held.attempt)
 
+    def is_active(self, run: UUID) -> bool:
+        return not self.rows[run].ended
+
     # Runs are made
 
     def answer_to(self, asked: Asked, key: str | None) -> tuple[str, UUID | None]:

@@ -9,7 +9,6 @@ from uuid import UUID
 from tests.runs.interleave import Part, Verb
 
 from tawny import runs
-from tawny.db.pool import Connection
 from tawny.runs import Claimed, Finish, Flushed, LogLine
 
 
@@ -57,14 +56,7 @@ def retry_all(house, run_ids: list[UUID]) -> Part:
 
 
 def delete_project(house, project_id: UUID) -> Part:
-    """As the verb will do it: the project goes, and its active runs are cancelled."""
-
-    async def delete(conn: Connection) -> object:
-        await conn.execute("update projects set deleted_at = clock_timestamp() where id = $1", project_id)
-        active = await conn.fetch("select id from job_runs where project_id = $1 and outcome is null", project_id)
-        return await runs.cancel_many(conn, house.team_id, [row["id"] for row in active], by="test")
-
-    return Part(delete)
+    return Part(lambda conn: runs.delete_project(conn, house.actor, project_id))
 
 
 async def status(house, run_id: UUID) -> str:

@@ -53,11 +53,17 @@ class Requests(Stage):
         self.do(self.conn.execute(insert, project, self.team, str(project)))
         return project
 
+    @precondition(lambda self: self.has("projects") > 1)  # most of what else there is to do ends with it
     @rule(target=Stage.deleted, project=consumes(Stage.projects))
     def delete_project(self, project: UUID) -> UUID:
-        self.do(self.conn.execute("update projects set deleted_at = now() where id = $1", project))
+        active = [run for run, slot in self.expected.slots.items() if slot.project == project and self.expected.is_active(run)]
+        outcomes = [self.expected.cancel(run, include_pending=True) for run in active]
+        workers = self.do(runs.delete_project(self.conn, self.actor, project))
+        assert workers == {worker for _, worker in outcomes if worker}
         self.expected.deleted.add(project)
         self.took("delete_project")
+        for outcome, _ in outcomes:
+            self.took("delete_project", outcome)
         return project
 
     @precondition(lambda self: self.has("projects") < 2)

@@ -221,7 +221,7 @@ async def test_delete_of_a_project_and_claim(house, merge) -> None:
             row = await house.row(run_id)
             assert row["cancel_requested_at"] is not None
             assert row["status"] == ("running" if answers["claim"] else "cancelled")
-            assert answers["delete"].worker_ids == ({worker_id} if answers["claim"] else frozenset())
+            assert answers["delete"] == ({worker_id} if answers["claim"] else frozenset())
 
         return Stage({"delete": delete_project(house, house.project_id), "claim": claim(worker_id)}, check)
 
@@ -229,16 +229,74 @@ async def test_delete_of_a_project_and_claim(house, merge) -> None:
 
 
 async def test_delete_of_a_project_and_trigger(house, merge) -> None:
-    """A trigger that comes later finds no project. One that was under way may leave a pending run, which its owner sees."""
+    """A run is made in a living project and cancelled with it, or the project is gone: no run is left behind."""
 
     async def stage() -> Stage:
         async def check(answers: Answers) -> None:
             made = isinstance(answers["trigger"], Triggered)
             assert made or isinstance(answers["trigger"], NotFound)
-            assert await house.conn.fetchval("select count(*) from job_runs") == made
+            assert await house.conn.fetch("select status from job_runs") == [("cancelled",)] * made
             with pytest.raises(NotFound):
                 await trigger(house)(house.conn)
 
         return Stage({"delete": delete_project(house, house.project_id), "trigger": Part(trigger(house))}, check)
+
+    await merge(stage)
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+async def test_delete_of_a_project_and_retry(house, merge, many: bool) -> None:
+    """As with a trigger, also where many are retried at once and some of them are of another project."""
+
+    async def stage() -> Stage:
+        ended = await some_ended(house, 2)
+        project_id = await project_of(house, ended[0])
+
+        async def check(answers: Answers) -> None:
+            retried = await house.conn.fetch("select status from job_runs where retry_of = $1", ended[0])
+            if many:
+                made = not answers["retry"]["project_gone"]
+                assert answers["retry"]["made"] == 1 + made
+                assert await house.conn.fetch("select status from job_runs where retry_of = $1", ended[1]) == [("pending",)]
+            else:
+                made = isinstance(answers["retry"], Triggered)
+                assert made or isinstance(answers["retry"], NotFound)
+            assert retried == [("cancelled",)] * made
+
+        retries = retry_all(house, ended) if many else Part(retry(house, ended[0]))
+        return Stage({"delete": delete_project(house, project_id), "retry": retries}, check)
+
+    await merge(stage)
+
+
+async def test_delete_of_a_project_and_finish(house, merge) -> None:
+    """An attempt that is to be tried again ends with the project, or has ended by itself: nothing is pending afterwards."""
+
+    async def stage() -> Stage:
+        worker_id, held = await house.running()
+
+        async def check(answers: Answers) -> None:
+            assert await status(house, held.id) == "cancelled"
+            asked_while_running = (await house.facts(held.id))[2] == "cancel_requested"
+            assert answers["delete"] == ({worker_id} if asked_while_running else frozenset())
+
+        again = finish(Finish(held.id, held.attempt, "retrying", error="E", delay=60.0))
+        return Stage({"delete": delete_project(house, house.project_id), "finish": again}, check)
+
+    await merge(stage)
+
+
+async def test_delete_and_delete_of_a_project(house, merge) -> None:
+    """One of them does it; the runs are cancelled once."""
+
+    async def stage() -> Stage:
+        run_id = await house.trigger()
+
+        async def check(answers: Answers) -> None:
+            assert {type(answer) for answer in answers.values()} == {frozenset, NotFound}
+            assert await house.facts(run_id) == ["triggered", "cancel_requested", "cancelled"]
+
+        one, other = (delete_project(house, house.project_id) for _ in range(2))
+        return Stage({"one": one, "other": other}, check)
 
     await merge(stage)

@@ -26,8 +26,9 @@ trigger misused, trigger replayed, trigger_in_deleted_project not found, trigger
 retry made, retry not_ended, retry conflict, retry not found, cancel asked, cancel asked before, cancel ended, cancel_many,
 claim none, claim_seated some, claim_seated none, beat, beat lost, enlist, depart leaves, depart leaves without knowing,
 depart crashes, reap some, reap none, advance overnight, checkpoint in time, commit, commit stale, overdue in time, overdue stale,
-finish completed, finish failed, finish retrying, finish cancelled, release forgiven, new_project, delete_project, new_agent,
-revoke, ended completed, ended failed, ended cancelled, poisoned
+finish completed, finish failed, finish retrying, finish cancelled, release forgiven, new_project, delete_project,
+delete_project ended, delete_project asked, delete_project asked before, new_agent, revoke, ended completed, ended failed,
+ended cancelled, poisoned
 """
 
 
@@ -101,6 +102,8 @@ WRONG = [
     ("cancel", "and r.cancel_requested_at is null", ""),
     ("first_answer", "interval '24 hours'", "interval '24 days'"),
     ("trigger", "and p.deleted_at is null", ""),
+    ("active_runs_of_project", "and outcome is null", "and outcome is null and status = 'pending'"),
+    ("active_runs_of_project", "project_id = $2", "$2::uuid is not null"),
 ]
 
 
