@@ -39,7 +39,8 @@ def run(settings: Settings, *, with_worker: bool) -> None:
     with listen.bound(settings.host, settings.port) as sockets, database.owned(settings) as db:
         asyncio.run(apply(db.url))
         secret = load_or_make_secret(settings.data_dir, settings.secret)
-        web = create_app(jobs, settings=settings, url=db.url, secret=secret)
+        found = settings.model_copy(update={"port": sockets[0].getsockname()[1]})  # so that links name a port that 0 has picked
+        web = create_app(jobs, settings=found, url=db.url, secret=secret)
         server = Server(web, sockets, on_listening=partial(_greet, settings, jobs, db.url))
         try:
             uvloop.run(_serve(web, server, db, settings, with_worker=with_worker))
