@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from fastapi import FastAPI
 
 from tawny import Run, Tawny, runs
 from tawny.access import Actor, Role, add_member, create_key, create_project, create_team, open_session
+from tawny.access.codes import make_code
 from tawny.api.app import create_app
+from tawny.cli.protocol import HttpProtocol
 from tawny.config import Settings
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
@@ -64,10 +67,11 @@ def serve(url: str, folder: Path, **settings: Any) -> Iterator[Served]:
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         api,
-        http="httptools",
+        http=HttpProtocol,
         loop="uvloop",
         ws="none",
         server_header=False,
+        proxy_headers=False,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=2,
@@ -125,6 +129,15 @@ class World:
 
     # Who
 
+    @property
+    def owner(self) -> Actor:
+        return Actor("user", self.owner_id, {self.team_id: "owner"}, user_id=self.owner_id)
+
+    async def address_of(self, user_id: UUID) -> str:
+        """With what a user signs in."""
+        found: str = await self.conn.fetchval("select email from users where id = $1", user_id)
+        return found
+
     async def add_team(self) -> tuple[UUID, UUID]:
         made = await create_team(self.conn, Actor.host(), name="Team", owner_email=f"{uuid7()}@example.com")
         return made.team_id, made.user_id
@@ -142,6 +155,17 @@ class World:
         team_id = team_id or self.team_id
         user_id = await add_member(self.conn, Actor.host(), team_id, email=f"{uuid7()}@example.com", role=role)
         return Actor("user", user_id, {team_id: role}, user_id=user_id)
+
+    async def code_for(self, email: str) -> str:
+        """A code as it would be mailed to this address."""
+        return await make_code(self.conn, SECRET, email)
+
+    async def audited(self) -> list[str]:
+        """What the audit log says that users and keys did in the world's team, in the order of the alphabet: `create project`."""
+        rows = await self.conn.fetch(
+            "select action || ' ' || resource_type from audit_log where team_id = $1 and actor_type <> 'system'", self.team_id
+        )
+        return sorted(row[0] for row in rows)
 
     async def token(self, user_id: UUID) -> str:
         _, token = await open_session(self.conn, SECRET, user_id)
@@ -254,6 +278,16 @@ class World:
     async def system_run(self) -> UUID:
         made = await runs.trigger_system(self.conn, Actor.host(), app.jobs["sweep"])
         return made.id
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """With what somebody was told no."""
+    return answer.status_code, answer.json()["code"]
+
+
+def is_time(text: str) -> bool:
+    """Whether this is a time as clients see it: UTC, in milliseconds."""
+    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text) is not None
 
 
 async def read_answer(reader: asyncio.StreamReader) -> Raw:

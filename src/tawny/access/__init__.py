@@ -45,6 +45,7 @@ from tawny.access.projects import (
     find_project,
     find_project_for,
     list_projects,
+    require_role_in_project,
     update_project,
 )
 from tawny.access.secret import load_or_make_secret
@@ -146,6 +147,7 @@ __all__ = [
     "permissions_of",
     "read_token",
     "remove_member",
+    "require_role_in_project",
     "revoke_key",
     "send_code",
     "set_role",

@@ -60,12 +60,12 @@ async def update_project(
     InvalidRequest for a bad name or slug, Conflict with code `slug_taken`, and the same NotFound when there is no such project
     and when it is not for this actor.
     """
+    actor.teams_for(WRITE_PROJECTS)
+    name = None if name is None else clean_name(name)
+    slug = None if slug is None else check_slug(slug)
     project = await _locked(conn, actor, project_id)
     before = {"name": project.name, "slug": project.slug}
-    after = {
-        "name": project.name if name is None else clean_name(name),
-        "slug": project.slug if slug is None else check_slug(slug),
-    }
+    after = {"name": name or project.name, "slug": slug or project.slug}
     try:
         await queries.update_project(conn, project_id=project_id, team_id=project.team_id, **after)
     except asyncpg.UniqueViolationError:
@@ -125,6 +125,18 @@ async def find_project_for(conn: Connection, actor: Actor, project_id: UUID, ope
         raise NotFound("Project not found.")
     actor.require(row["team_id"], operation)
     return Project(**row)
+
+
+async def require_role_in_project(conn: Connection, actor: Actor, project_id: UUID, operation: Operation) -> None:
+    """Raise Forbidden when this actor is in the project's team, but their role there is too low.
+
+    Of a project that is not for them nothing is said yet: whoever asks is first told what is wrong with the rest of the request.
+    """
+    if len(actor.teams_for(operation)) == len(actor.roles):
+        return
+    row = await queries.find_project(conn, project_id=project_id, team_ids=list(actor.roles))
+    if row is not None:
+        actor.require(row["team_id"], operation)
 
 
 async def list_projects(conn: Connection, actor: Actor, team_id: UUID | None = None) -> list[Project]:

@@ -16,7 +16,7 @@ from tawny.api.answers import Answer, answered
 from tawny.api.call import Call
 from tawny.api.envelope import Answered, Strict, checked
 from tawny.api.operation import operation
-from tawny.api.projects import Deleted
+from tawny.api.projects import Deleted, actor_in_project
 from tawny.errors import InvalidRequest
 
 TAG: Final = "Integrations"
@@ -132,8 +132,7 @@ async def create_integration(call: Call) -> Answer:
 
     One that was deleted comes back under its id.
     """
-    actor = await call.actor()
-    actor.teams_for(WRITE_INTEGRATIONS)
+    actor = await actor_in_project(call, WRITE_INTEGRATIONS)
     body, project_id = checked(NewIntegrationBody, await call.body()), call.id("project_id")
     async with call.state.pool.transaction() as conn:
         saved = await integrations.connect(
@@ -145,8 +144,7 @@ async def create_integration(call: Call) -> Answer:
 @operation("PATCH", f"{PATH}/{{provider}}", tag=TAG, answer=Integration, body=IntegrationBody, refuses=(403, 404, 409))
 async def update_integration(call: Call) -> Answer:
     """Change some of the config, or turn it off or on. Needs a key with `integrations:write`, or the role admin or owner."""
-    actor = await call.actor()
-    actor.teams_for(WRITE_INTEGRATIONS)
+    actor = await actor_in_project(call, WRITE_INTEGRATIONS)
     body = checked(IntegrationBody, await call.body())
     if body.config is None and body.enabled is None:
         raise InvalidRequest("Nothing to change: send a config, enabled or both.", code="nothing_to_change")
@@ -184,8 +182,7 @@ async def delete_integration(call: Call) -> Answer:
 )
 async def copy_integration(call: Call) -> Answer:
     """Connect a project as another one of its team is. Needs a key with `integrations:write`, or the role admin or owner."""
-    actor = await call.actor()
-    actor.teams_for(WRITE_INTEGRATIONS)
+    actor = await actor_in_project(call, WRITE_INTEGRATIONS)
     body = checked(CopyBody, await call.body())
     async with call.state.pool.transaction() as conn:
         saved = await integrations.copy(

@@ -104,8 +104,7 @@ async def view_project(call: Call) -> Answer:
 @operation("PATCH", "/v1/projects/{project_id}", tag=TAG, answer=Project, body=ProjectBody, refuses=(403, 404, 409))
 async def update_project(call: Call) -> Answer:
     """Rename a project, or give it another slug. Needs a key with `projects:write`, or the role admin or owner."""
-    actor = await call.actor()
-    actor.teams_for(WRITE_PROJECTS)
+    actor = await actor_in_project(call, WRITE_PROJECTS)
     body = checked(ProjectBody, await call.body())
     if body.name is None and body.slug is None:
         raise InvalidRequest("Nothing to change: send a name, a slug or both.", code="nothing_to_change")
@@ -126,6 +125,14 @@ async def delete_project(call: Call) -> Answer:
 
 
 OPERATIONS: Final = (list_projects, create_project, view_project, update_project, delete_project)
+
+
+async def actor_in_project(call: Call, operation: access.Operation) -> access.Actor:
+    """Who sends this; Forbidden when they may not do this in the project of the path, which comes before what is in the body."""
+    actor = await call.actor()
+    async with call.state.pool.acquire() as conn:
+        await access.require_role_in_project(conn, actor, call.id("project_id"), operation)
+    return actor
 
 
 def shown(project: access.Project) -> dict[str, Any]:

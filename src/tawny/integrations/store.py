@@ -62,9 +62,10 @@ async def connect(
     InvalidRequest for an unknown provider or a wrong config, Conflict with code `already_connected` while there is one, NotFound
     for a project that is not for this actor.
     """
-    project = await find_project_for(conn, actor, project_id, WRITE_INTEGRATIONS)
+    actor.teams_for(WRITE_INTEGRATIONS)
     service = _provider(provider)
     plain = _with_webhook_secret(service, service.check(config))
+    project = await find_project_for(conn, actor, project_id, WRITE_INTEGRATIONS)
     return await _insert(conn, actor, keyring, project.team_id, project_id, service, plain)
 
 
@@ -76,11 +77,12 @@ async def copy(
     Conflict as `connect`; NotFound when either project is not for this actor, or the source is not connected to this service, and
     InvalidRequest when they are of two teams.
     """
+    actor.teams_for(WRITE_INTEGRATIONS)
+    service = _provider(provider)
     project = await find_project_for(conn, actor, project_id, WRITE_INTEGRATIONS)
     source = await find_project_for(conn, actor, source_project_id, WRITE_INTEGRATIONS)
     if source.team_id != project.team_id:
         raise InvalidRequest("Both projects have to be of the same team.", code="different_teams")
-    service = _provider(provider)
     row = await queries.find_integration(conn, team_id=source.team_id, project_id=source_project_id, provider=service.id)
     plain = _plain(keyring, service, _connected(row, service))
     plain.pop(WEBHOOK_SECRET, None)
