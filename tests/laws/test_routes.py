@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,9 +32,51 @@ REFUSALS = {
     "GET /healthz": "test_errors.py::test_another_method_is_a_405_that_names_the_allowed_ones",
     "GET /readyz": "test_health.py::test_without_a_database_the_process_is_up_but_not_ready",
     "GET /metrics": "test_metrics.py::test_without_a_database_there_are_none",
+    "POST /v1/auth/send-code": "test_sign_in.py::test_what_is_no_address_is_refused_everywhere",
+    "POST /v1/auth/verify-code": "test_sign_in.py::test_a_code_that_is_not_good_is_the_same_401",
+    "POST /v1/auth/agent-login": "test_sign_in.py::test_who_is_in_several_teams_names_one",
+    "GET /v1/auth/whoami": "test_sign_in.py::test_nobody_is_refused",
+    "POST /v1/auth/logout": "test_sign_in.py::test_a_key_cannot_log_out",
+    "GET /v1/teams": "test_teams.py::test_nobody_has_teams",
+    "GET /v1/projects": "test_projects.py::test_a_list_of_a_team_that_one_is_not_in_is_refused",
+    "POST /v1/projects": "test_projects.py::test_a_wrong_body_is_refused_by_name",
+    "GET /v1/projects/{project_id}": "test_projects.py::test_unknown_foreign_malformed_and_deleted_projects_are_the_same_404",
+    "PATCH /v1/projects/{project_id}": "test_projects.py::test_a_wrong_change_is_refused_by_name",
+    "DELETE /v1/projects/{project_id}": "test_projects.py::test_unknown_foreign_malformed_and_deleted_projects_are_the_same_404",
+    "GET /v1/projects/{project_id}/integrations/providers": (
+        "test_integrations.py::test_a_project_of_another_team_is_an_unknown_one"
+    ),
+    "GET /v1/projects/{project_id}/integrations": "test_integrations.py::test_a_project_of_another_team_is_an_unknown_one",
+    "POST /v1/projects/{project_id}/integrations": "test_integrations.py::test_a_wrong_body_is_refused_by_name",
+    "PATCH /v1/projects/{project_id}/integrations/{provider}": "test_integrations.py::test_a_wrong_change_is_refused_by_name",
+    "DELETE /v1/projects/{project_id}/integrations/{provider}": "test_integrations.py::test_what_is_not_connected_is_a_404",
+    "POST /v1/projects/{project_id}/integrations/copy-from/{source_project_id}": (
+        "test_integrations.py::test_a_copy_needs_two_projects_of_one_team"
+    ),
+    "GET /v1/projects/{project_id}/integrations/{provider}/webhook-setup": (
+        "test_integrations.py::test_what_is_not_connected_is_a_404"
+    ),
+    "GET /v1/teams/{team_id}/keys": "test_keys.py::test_a_key_cannot_look_at_keys",
+    "POST /v1/teams/{team_id}/keys": "test_keys.py::test_a_wrong_body_is_refused_by_name",
+    "DELETE /v1/teams/{team_id}/keys/{key_id}": "test_keys.py::test_unknown_foreign_and_malformed_keys_are_the_same_404",
+    "GET /v1/teams/{team_id}/members": "test_members.py::test_a_key_cannot_look_at_members",
+    "PATCH /v1/teams/{team_id}/members/{user_id}": "test_members.py::test_a_wrong_role_is_refused_by_name",
+    "DELETE /v1/teams/{team_id}/members/{user_id}": "test_members.py::test_the_last_owner_stays",
+    "GET /v1/teams/{team_id}/invitations": "test_invitations.py::test_a_key_has_nothing_to_do_with_invitations",
+    "POST /v1/teams/{team_id}/invitations": "test_invitations.py::test_a_wrong_body_is_refused_by_name",
+    "DELETE /v1/teams/{team_id}/invitations/{invitation_id}": (
+        "test_invitations.py::test_unknown_foreign_and_used_invitations_are_the_same_404"
+    ),
+    "GET /v1/invitations": "test_invitations.py::test_a_key_has_nothing_to_do_with_invitations",
+    "POST /v1/invitations/{invitation_id}/accept": (
+        "test_invitations.py::test_unknown_foreign_and_used_invitations_are_the_same_404"
+    ),
+    "GET /v1/teams/{team_id}/audit-logs": "test_audit.py::test_a_wrong_parameter_is_refused_by_name",
     "GET /openapi.json": "test_errors.py::test_another_method_is_a_405_that_names_the_allowed_ones",
 }
 """Every route, and a test in which it refuses something."""
+
+MATRIX = Path(__file__).with_name("matrix.csv")
 
 UNDOCUMENTED = {"GET /openapi.json"}
 
@@ -70,6 +113,20 @@ def test_what_is_served_is_documented_and_the_other_way_round() -> None:
 def test_no_route_is_served_twice() -> None:
     routes = list(served(app().routes))
     assert len(routes) == len(set(routes))
+
+
+def test_every_operation_has_a_row_in_the_matrix_and_the_other_way_round() -> None:
+    with MATRIX.open() as lines:
+        rows = [row["operation"].partition("?")[0] for row in csv.DictReader(lines)]
+    assert set(rows) == documented(app())
+
+
+def test_the_matrix_says_what_every_caller_gets() -> None:
+    header, *rows = list(csv.reader(MATRIX.open()))
+    assert len(rows) == len({row[0] for row in rows})
+    for operation, *statuses in rows:
+        assert len(statuses) == len(header) - 1, operation
+        assert set(statuses) <= {"200", "201", "202", "401", "403", "404"}, operation
 
 
 def test_every_route_has_a_test_of_how_it_refuses() -> None:
