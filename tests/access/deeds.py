@@ -319,6 +319,14 @@ async def disconnect(office: Office) -> AsyncIterator[Left | None]:
     yield office.left("delete", "integration", saved.integration.id, secrets=secrets_of(saved))
 
 
+@of("integrations.reencrypt")
+async def reencrypt(office: Office) -> AsyncIterator[Left | None]:
+    saved = await office.connect()
+    yield None
+    await integrations.reencrypt(office.conn, HOST, KEYRING)
+    yield office.left("update", "integration", UUID(int=0), by=HOST, team_id=None, secrets=secrets_of(saved))
+
+
 def secrets_of(saved: integrations.Saved) -> tuple[str, ...]:
     """Whole, and as far as people may see them elsewhere."""
     return (*CONFIG.values(), saved.webhook_secret, "sk_t", "whsec")

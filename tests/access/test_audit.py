@@ -33,6 +33,10 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "access.list_projects": lambda o: access.list_projects(o.conn, o.owner),
     "access.list_teams": lambda o: access.list_teams(o.conn, o.owner),
     "access.my_invitations": lambda o: access.my_invitations(o.conn, o.owner),
+    "access.require_role_in_project": lambda o: access.require_role_in_project(
+        o.conn, o.owner, o.project_id, access.WRITE_PROJECTS
+    ),
+    "integrations.count_unreadable": lambda o: integrations.count_unreadable(o.conn, Actor.host(), KEYRING),
     "integrations.list_integrations": lambda o: integrations.list_integrations(o.conn, o.owner, o.project_id),
     "integrations.webhook_secret": lambda o: integrations.webhook_secret(o.conn, o.owner, KEYRING, o.project_id, PROVIDER),
     "runs.find": lambda o: runs.find(o.conn, o.owner, uuid4()),
@@ -40,7 +44,6 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
 }
 SILENT = {
     "access.leave": "it is what leaves the row, in the name of another verb",
-    "integrations.reencrypt": "nothing is another thing afterwards, only stored under another key",
 }
 
 

@@ -221,6 +221,8 @@ async def test_a_new_user_joins_the_teams_that_invited_them_and_gets_no_other(co
     assert {team.id: team.role for team in signed_in.teams} == roles
     assert await conn.fetchval("select count(*) from teams") == 3
     assert await conn.fetchval("select array_agg(email) from invitations") == ["ben@example.com"]
+    joined = await conn.fetch("select team_id, actor_id, resource_id from audit_log where resource_type = 'member'")
+    assert {tuple(row) for row in joined} == {(team_id, signed_in.user.id, signed_in.user.id) for team_id in roles}
 
 
 async def test_who_is_in_a_team_already_accepts_invitations_by_hand(conn: Connection, door: Door, team_id: UUID) -> None:

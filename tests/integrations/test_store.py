@@ -415,13 +415,21 @@ Verb = Callable[[Connection, Actor, UUID], Awaitable[object]]
 
 RING = Keyring([OLD])
 READING: dict[str, Verb] = {"list": list_integrations}
-WRITING: dict[str, Verb] = {
-    "connect": lambda conn, actor, project: connect(conn, actor, RING, project, provider="", config={}),
-    "update": lambda conn, actor, project: update(conn, actor, RING, project, "", enabled=False),
-    "disconnect": lambda conn, actor, project: disconnect(conn, actor, project, ""),
-    "copy": lambda conn, actor, project: copy(conn, actor, RING, project, project, provider=""),
-    "webhook_secret": lambda conn, actor, project: webhook_secret(conn, actor, RING, project, ""),
-}
+GOOD = {"api_key": "sk_live_1234567890"}
+
+
+def writing(provider: str) -> dict[str, Verb]:
+    """The verbs that need the right to write, about this provider."""
+    return {
+        "connect": lambda conn, actor, project: connect(conn, actor, RING, project, provider=provider, config=GOOD),
+        "update": lambda conn, actor, project: update(conn, actor, RING, project, provider, enabled=False),
+        "disconnect": lambda conn, actor, project: disconnect(conn, actor, project, provider),
+        "copy": lambda conn, actor, project: copy(conn, actor, RING, project, project, provider=provider),
+        "webhook_secret": lambda conn, actor, project: webhook_secret(conn, actor, RING, project, provider),
+    }
+
+
+WRITING = writing("revenuecat")
 VERBS = READING | WRITING
 
 
@@ -473,7 +481,7 @@ async def test_admins_owners_and_their_keys_get_as_far_as_the_provider(
     conn: Connection, add_user: AddUser, team_id: UUID, project_id: UUID, verb: str
 ) -> None:
     for actor in (await add_user("admin"), await add_user("owner"), a_key(team_id, "integrations:write")):
-        assert await refusal(WRITING[verb](conn, actor, project_id)) == "unknown_provider"
+        assert await refusal(writing("nope")[verb](conn, actor, project_id)) == "unknown_provider"
 
 
 async def test_the_keys_of_all_are_the_operators(conn: Connection, add_user: AddUser, team_id: UUID) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import aiosmtplib
 import pytest
+from aiosmtpd.smtp import AuthResult
 from tests.mail.postoffice import Certificate, PostOffice, opened, self_signed
 
 from tawny.mail import Mail
@@ -79,6 +80,19 @@ async def test_a_password_is_given_over_an_encrypted_connection(office: PostOffi
             await to(office).send(MAIL)
     (letter,) = office.letters
     assert (letter.encrypted, letter.user) == (True, "ann")
+
+
+async def test_a_password_is_never_given_in_the_clear(office: PostOffice) -> None:
+    asked: list[object] = []
+
+    def authenticate(*said: object) -> AuthResult:
+        asked.append(said)
+        return AuthResult(success=True)
+
+    async with opened(office, auth_required=True, auth_require_tls=False, authenticator=authenticate):
+        with pytest.raises(aiosmtplib.SMTPException):
+            await to(office, user=USER).send(MAIL)
+    assert (asked, office.tries) == ([], 0)
 
 
 async def test_smtps_is_encrypted_from_the_start(office: PostOffice, trusted: Certificate) -> None:

@@ -78,13 +78,18 @@ async def my_invitations(conn: Connection, actor: Actor) -> list[Invitation]:
 
 
 async def accept(conn: Connection, actor: Actor, invitation_id: UUID) -> UUID:
-    """Join the team of an invitation to this user, and return its id. NotFound when there is none that still waits."""
+    """Join the team of an invitation to this user, and return its id. NotFound when there is none that still waits.
+
+    Who has become a member by another way meanwhile keeps that role; only the invitation is gone.
+    """
     row = await queries.take_invitation(conn, id=invitation_id, user_id=_user(actor))
     if row is None:
         raise NotFound("Invitation not found.")
-    await queries.insert_membership(conn, team_id=row["team_id"], user_id=actor.id, role=row["role"])
-    await leave(conn, actor, "create", "member", actor.id, team_id=row["team_id"], role=row["role"], invitation_id=invitation_id)
     team_id: UUID = row["team_id"]
+    if await queries.insert_membership(conn, team_id=team_id, user_id=actor.id, role=row["role"]):
+        await leave(conn, actor, "create", "member", actor.id, team_id=team_id, role=row["role"], invitation_id=invitation_id)
+    else:
+        await leave(conn, actor, "delete", "invitation", invitation_id, team_id=team_id)
     return team_id
 
 

@@ -110,13 +110,23 @@ returning i.team_id, i.role;
 
 -- name: take_invitations(user_id, email)
 -- scope: system (to whichever teams)
+-- Each team's log says who joined: the sign-in that this is a part of is of no team.
 with taken as (
-    delete from invitations where email = :email and expires_at > clock_timestamp() returning team_id, role
+    delete from invitations where email = :email and expires_at > clock_timestamp() returning id, team_id, role
+),
+joined as (
+    insert into memberships (team_id, user_id, role)
+    select team_id, :user_id::uuid, role from taken
+    on conflict (team_id, user_id) do nothing
+    returning team_id
+),
+audited as (
+    insert into audit_log (team_id, actor_type, actor_id, action, resource_type, resource_id, metadata)
+    select t.team_id, 'user', :user_id::uuid, 'create', 'member', :user_id::uuid,
+        jsonb_build_object('role', t.role, 'invitation_id', t.id)
+    from taken as t join joined as j on j.team_id = t.team_id
 )
-insert into memberships (team_id, user_id, role)
-select team_id, :user_id::uuid, role from taken
-on conflict (team_id, user_id) do nothing
-returning team_id;
+select team_id from joined;
 
 -- name: insert_project(id, team_id, name, slug, color)^
 -- No row: a living project of the team has this slug.

@@ -21,6 +21,9 @@ from tawny.integrations.statements import queries
 SHOWN: Final = 4
 """Characters of a secret that people may see; of one that is not twice as long as that with something to spare, none."""
 
+_ALL: Final = UUID(int=0)
+"""In the audit log: not one integration but those of all teams."""
+
 _BATCH: Final = 100
 _COUNTED: Final = 100_000
 
@@ -159,6 +162,7 @@ async def reencrypt(conn: Connection, actor: Actor, keyring: Keyring) -> int:
         if stale:
             await queries.replace_secrets(conn, ids=list(stale), secrets=list(stale.values()))
         changed += len(stale)
+    await leave(conn, actor, "update", "integration", _ALL, team_id=None, reencrypted=changed)
     return changed
 
 

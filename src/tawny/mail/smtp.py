@@ -36,5 +36,7 @@ class Smtp:
             username=self._user,
             password=self._password,
             use_tls=self._tls,
+            # With a password there has to be TLS; without one, where the server offers it.
+            start_tls=True if self._password and not self._tls else None,
             timeout=SECONDS,
         )
