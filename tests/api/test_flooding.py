@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
+from tests.waiting import until
 
 from api.world import World, refusal, serve
 from tawny.access import Actor
@@ -104,9 +106,14 @@ async def test_who_floods_is_slowed_down_and_nobody_else(world: World, database_
 
         statuses = [await ask(world.key) for _ in range(80)]
         assert set(statuses) == {409}
-        refused = await world.http.post(f"{slow.url}{path}", json=body, **asking(world.key))
-        while refused.status_code != 429:  # the seconds that the first ones took have paid for some more
-            refused = await world.http.post(f"{slow.url}{path}", json=body, **asking(world.key))
+
+        async def slowed_down() -> httpx.Response | None:
+            """The first refusal; the seconds that the requests before it took have paid for some more."""
+            answer = await world.http.post(f"{slow.url}{path}", json=body, **asking(world.key))
+            return answer if answer.status_code == 429 else None
+
+        refused = await until(slowed_down, "the refusal of a credential that asks without a pause")
+        assert refused
         assert refusal(refused) == (429, "too_many_requests")
         assert refused.headers["retry-after"] == "1"
         assert await ask(await world.add_key()) == 409
