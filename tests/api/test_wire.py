@@ -63,6 +63,14 @@ async def test_a_malformed_chunk_is_refused_and_closed(world: World, body: bytes
     assert (answer.status, answer.closed) == (400, True)
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_request_without_a_host_is_answered_like_any_other(world: World, version: str) -> None:
+    """No answer depends on the name by which a server was called."""
+    request = f"GET /v1/teams HTTP/{version}\r\nauthorization: Bearer {world.key}\r\n\r\n"
+    answer = await world.raw(request.encode())
+    assert (answer.status, json.loads(answer.body)["teams"][0]["id"]) == (200, str(world.team_id))
+
+
 def trigger(world: World, project_id: Any, job_type: str = "export") -> bytes:
     body = json.dumps({"job_type": job_type, "project_id": str(project_id)}).encode()
     path = f"/v1/teams/{world.team_id}/jobs/trigger"
