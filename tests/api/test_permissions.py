@@ -94,6 +94,8 @@ async def test_the_same_order_holds_for_a_run(world: World) -> None:
         assert (await ask("nope", as_=reader, **bad)).status_code == 403
         assert (await ask("nope", **bad)).status_code == 400
         assert (await ask("nope")).status_code == 404
+    too_low = await world.retry(await world.ended(), as_=await world.token_of("member"), **bad)
+    assert (too_low.status_code, too_low.json()["code"]) == (403, "insufficient_role")
     writer = await world.add_key("jobs:write")
     assert (await world.view("nope", as_=writer)).status_code == 403
     assert (await world.logs("nope", as_=None, limit=0)).status_code == 401

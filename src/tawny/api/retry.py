@@ -16,6 +16,8 @@ async def retry(call: Call) -> Answer:
     actor = await call.actor()
     actor.teams_for(TRIGGER_RUN)
     call.state.pace.spend(actor)
+    async with call.state.pool.acquire() as conn:
+        await runs.require_role_to_retry(conn, actor, call.id("run_id"))
     key = idempotency_key(call.scope["headers"])
     checked(RetryBody, await call.body())
     async with call.state.pool.acquire() as conn:

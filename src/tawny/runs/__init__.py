@@ -11,7 +11,7 @@ from tawny.runs.lease import Held, Renewed, enlist, held_by, hold, leave, releas
 from tawny.runs.make import Triggered
 from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
-from tawny.runs.retry import retry, retry_many
+from tawny.runs.retry import require_role_to_retry, retry, retry_many
 from tawny.runs.run import CRASH_LIMIT, FIELDS, OUTCOMES, STATUSES, Outcome, Status
 from tawny.runs.trigger import choose_job, trigger, trigger_builtin, trigger_system
 from tawny.runs.wake import NEW_RUN, Waker, wake
@@ -62,6 +62,7 @@ __all__ = [
     "reap_orphans",
     "release",
     "renew",
+    "require_role_to_retry",
     "retry",
     "retry_many",
     "save_checkpoints",

@@ -43,6 +43,14 @@ async def retry(
     return await make_once(conn, _once_more(ended, jobs, f"manual:{actor.label}", signature_of(actor)), idempotency_key)
 
 
+async def require_role_to_retry(conn: Connection, actor: Actor, run_id: UUID) -> None:
+    """Raise Forbidden when this actor is in the run's team, but their role there is too low. Of other runs it says nothing."""
+    if len(actor.teams_for(TRIGGER_RUN)) == len(actor.roles):
+        return
+    for found in await queries.runs_to_retry(conn, run_ids=[run_id], team_ids=list(actor.roles)):
+        actor.require(found["team_id"], TRIGGER_RUN)
+
+
 async def retry_many(
     conn: Connection, team_id: UUID, run_ids: Sequence[UUID], jobs: Mapping[str, Job], *, triggered_by: str
 ) -> Counter[str]:
