@@ -16,6 +16,7 @@ BURST_SECONDS: Final = 5
 """How many seconds' worth may come at once."""
 
 _REMEMBERED: Final = 10_000
+_ROUNDING: Final = 1e-6
 
 
 class Pace:
@@ -36,11 +37,12 @@ class Pace:
         now = self._clock()
         paid_until = max(self._paid_until.pop(actor.id, now), now)
         ahead = paid_until + self._price - now
-        self._paid_until[actor.id] = paid_until + self._price if ahead <= BURST_SECONDS else paid_until
+        too_fast = ahead > BURST_SECONDS + _ROUNDING
+        self._paid_until[actor.id] = paid_until if too_fast else paid_until + self._price
         while len(self._paid_until) > _REMEMBERED:
             self._paid_until.popitem(last=False)
-        if ahead > BURST_SECONDS:
+        if too_fast:
             raise TooManyRequests(
                 f"This credential asks for runs faster than {1 / self._price:.0f} a second; wait a moment and try again.",
-                retry_after=ceil(ahead - BURST_SECONDS),
+                retry_after=max(1, ceil(ahead - BURST_SECONDS)),
             )
