@@ -40,6 +40,7 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "integrations.list_integrations": lambda o: integrations.list_integrations(o.conn, o.owner, o.project_id),
     "integrations.webhook_secret": lambda o: integrations.webhook_secret(o.conn, o.owner, KEYRING, o.project_id, PROVIDER),
     "runs.find": lambda o: runs.find(o.conn, o.owner, uuid4()),
+    "runs.require_role_to_retry": lambda o: runs.require_role_to_retry(o.conn, o.owner, uuid4()),
     "runs.list_runs": lambda o: runs.list_runs(o.conn, o.owner, o.team_id, where=runs.Filter(), limit=5),
 }
 SILENT = {
