@@ -17,8 +17,8 @@ from tests.postgres import temporary_server
 from tawny.db.migrate import migrate
 from tawny.db.pool import Connection, Pool, connect, open_pool
 
-# The same examples everywhere, and no verdict by the clock of a busy machine.
-settings.register_profile("tawny", derandomize=True, deadline=None)
+# The same examples everywhere, and no verdict by the clock of a busy machine. `scripts/test` asks for many more of them.
+settings.register_profile("tawny", derandomize=True, deadline=None, max_examples=int(os.environ.get("TEST_EXAMPLES", "30")))
 settings.load_profile("tawny")
 
 

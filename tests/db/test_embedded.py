@@ -363,6 +363,7 @@ def test_a_state_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.walk
 def test_the_temporary_server_for_tests_is_up_and_then_gone() -> None:
     with temporary_server() as url:
         folder = Path(str(query(url, "show data_directory"))).parent.parent

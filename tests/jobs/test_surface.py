@@ -116,6 +116,7 @@ def test_what_authors_import_loads_no_web_stack_and_no_database() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
+@pytest.mark.walk
 def test_an_authors_module_passes_mypy_strict_and_wrong_ones_do_not(tmp_path: Path) -> None:
     (tmp_path / "author.py").write_text(AS_AN_AUTHOR_WRITES)
     for name, wrong in WRONG.items():

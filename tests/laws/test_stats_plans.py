@@ -12,6 +12,8 @@ from tawny.db.pool import Connection, connect
 from tawny.history.statements import queries
 from tawny.history.stats_sql import all_stats_statements
 
+pytestmark = pytest.mark.walk
+
 RUNS = 100_000
 CAP, RECENT = 1_000, 100
 # Of each of at most three types: three counts of 1,000 index entries, as many rows of active runs, and 2 × 100 recent ones.

@@ -28,6 +28,8 @@ from tawny.builtin import act
 from tawny.db.pool import Connection
 from tawny.runs import Claimed, Crash, Finish
 
+pytestmark = pytest.mark.walk
+
 
 async def nothing_more(_: Answers) -> None:
     """Nobody deadlocked, and the runs are as they should be."""

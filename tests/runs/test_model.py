@@ -387,6 +387,7 @@ def test_the_search_sees_a_step_that_is_wrong(wrong: Decide, law: Callable[[Step
         _keep(law, walk(wrong))
 
 
+@pytest.mark.walk
 def test_the_search_sees_a_run_that_waits_for_ever() -> None:
     with pytest.raises(AssertionError):
         _every_run_can_end_without_being_asked_to(live(_release_for_ever))

@@ -62,7 +62,7 @@ def fold(events: Iterable[Event]) -> list[Attempt]:
     due_at: datetime | None = None
     for event in events:
         attempt = attempts.get(event.attempt)
-        if event.kind in _MAKES_DUE and not _is_late(event, attempt):
+        if event.kind in _MAKES_DUE and not _is_late(event, attempts):
             due_at = _due_at(event)
         if event.kind == "started":
             attempts[event.attempt] = Attempt(event.attempt, event.data.get("worker"), due_at, event.at)
@@ -71,9 +71,13 @@ def fold(events: Iterable[Event]) -> list[Attempt]:
     return list(attempts.values())
 
 
-def _is_late(event: Event, attempt: Attempt | None) -> bool:
+def _is_late(event: Event, attempts: Mapping[int, Attempt]) -> bool:
     """Whether it tells of an attempt that was over by then; the run may be in other hands already."""
-    return event.kind == "released" and attempt is not None and attempt.outcome is not None
+    if event.kind != "released":
+        return False
+    attempt = attempts.get(event.attempt)
+    over = attempt is not None and attempt.outcome is not None
+    return over or max(attempts, default=0) > event.attempt
 
 
 def _due_at(event: Event) -> datetime:
