@@ -117,13 +117,38 @@ EMPTY = (
 """Deletes every row of Tawny's, also of tables that only grow."""
 
 
+class Kept:
+    """The connection of all tests of this process: to open one for each would cost more than most tests do."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._conn: Connection | None = None
+
+    async def ready(self) -> Connection:
+        """The connection as a new one would be; another one when the last test has closed it or left a transaction open."""
+        if self._conn is None or self._conn.is_closed() or self._conn.is_in_transaction():
+            await self.close()
+            self._conn = await connect(self._url)
+        return self._conn
+
+    async def close(self) -> None:
+        if self._conn is not None and not self._conn.is_closed():
+            await self._conn.close()
+
+
+@pytest.fixture(scope="session")
+async def kept(database_url: str) -> AsyncIterator[Kept]:
+    kept = Kept(database_url)
+    yield kept
+    await kept.close()
+
+
 @pytest.fixture
-async def conn(database_url: str) -> AsyncIterator[Connection]:
-    """A connection to an empty, migrated database."""
-    conn = await connect(database_url)
+async def conn(kept: Kept) -> Connection:
+    """A connection to an empty, migrated database. Who changes more than rows by it closes it, and the next test gets another."""
+    conn = await kept.ready()
     await conn.execute(EMPTY)
-    yield conn
-    await conn.close()
+    return conn
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from tawny import Run, Tawny
 from tawny.access import Actor, create_project, create_team
 from tawny.db.ids import uuid7
-from tawny.db.pool import Connection
+from tawny.db.pool import Connection, connect
 from tawny.errors import Conflict, InvalidRequest, NotFound
 from tawny.jobs import App
 
@@ -147,9 +147,11 @@ async def test_params_may_hold_what_json_can_write(shop: Shop) -> None:
     assert (await shop.row(await shop.trigger(params={"since": date(2026, 2, 1)})))["params"]["since"] == "2026-02-01"
 
 
-async def test_a_connection_may_have_a_codec_of_its_own_for_json(shop: Shop) -> None:
-    await shop.conn.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
-    assert (await shop.row(await shop.trigger(params={"count": 2})))["params"]["count"] == 2
+async def test_a_connection_may_have_a_codec_of_its_own_for_json(shop: Shop, database_url: str) -> None:
+    conn = await connect(database_url)
+    await conn.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+    assert (await shop.row(await shop.trigger(conn=conn, params={"count": 2})))["params"]["count"] == 2
+    await conn.close()
 
 
 async def test_what_holds_a_connection_may_stand_for_it(shop: Shop) -> None:
