@@ -19,6 +19,11 @@ _OF_ALL: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
 )
 HEADERS: Final[tuple[Header, ...]] = ((b"content-type", b"application/json; charset=utf-8"), *_OF_ALL)
+STREAM_HEADERS: Final[tuple[Header, ...]] = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    *_OF_ALL,
+    (b"x-accel-buffering", b"no"),  # or nginx would keep the events until it has a page full of them
+)
 CLOSE: Final[Header] = (b"connection", b"close")
 
 

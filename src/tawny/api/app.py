@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from tawny import __version__
 from tawny.access import Authenticator
 from tawny.access.secret import require_strong
-from tawny.api import bulk, health, history, job_types, jobs, metrics, openapi, retry
+from tawny.api import bulk, events, health, history, job_types, jobs, metrics, openapi, retry
 from tawny.api.answers import Answer, JsonResponse
 from tawny.api.call import Call, plain_route
 from tawny.api.forget import forget_forever
@@ -30,6 +30,7 @@ from tawny.config import Settings
 from tawny.db.pool import UNREACHABLE, Pool, open_pool
 from tawny.integrations import load_or_make_keyring
 from tawny.jobs import App
+from tawny.live import Feed
 from tawny.mail import Mailer
 from tawny.runs import Waker
 from tawny.workers.reap import reap_forever
@@ -67,7 +68,7 @@ def create_app(app: App, *, settings: Settings, url: str, secret: bytes) -> Fast
         exception_handlers={HTTPException: _leave_to_guard, RequestValidationError: _leave_to_guard},
     )
     api.add_middleware(Guard)
-    api.router.routes.extend([*jobs.ROUTES, *retry.ROUTES, *bulk.ROUTES, *history.ROUTES, *routes_of(OPERATIONS)])
+    api.router.routes.extend([*jobs.ROUTES, *retry.ROUTES, *bulk.ROUTES, *history.ROUTES, *events.ROUTES, *routes_of(OPERATIONS)])
     api.include_router(job_types.router)
     api.include_router(health.router)
     api.include_router(metrics.router)
@@ -111,6 +112,7 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
         waker = Waker(pool, enabled=settings.notify)
         opened.push_async_callback(_write_last_used, authenticator, pool)
         mailer = Mailer.of(settings)
+        feed = Feed(pool)
         tasks = [
             authenticator.run(),
             reap_forever(reaper, lease=settings.lease, wake=waker.wake),
@@ -129,6 +131,7 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
             keyring=load_or_make_keyring(settings.data_dir, settings.encryption_keys),
             mailer=mailer,
             pace=Pace(settings.trigger_rate),
+            feed=feed,
         )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import FastAPI, Header, Path, Query
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
 from tawny.api.bulk_envelope import BulkAnswer, BulkBody, Matched
@@ -137,6 +138,31 @@ def _bulk(team_id: TeamId, body: BulkBody) -> None:
     """
 
 
+_STREAM: Final = {
+    200: {"description": "Events, as they happen.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+}
+After = Annotated[
+    str | None,
+    Query(description="The id of an event: what came behind it is sent first. The header `Last-Event-ID` says the same, and wins."),
+]
+
+
+def _run_events(run_id: RunId, after: After = None) -> None:
+    """Listen to a run: its events and its progress, until it has ended. Needs a key with `jobs:read`, or a member of its team.
+
+    Server-sent events. Each fact has an id and comes once and in order; `progress` has none, and says how far the run is. The first
+    message, `open`, has the id from which on nothing is missed. After a run has ended, who has its last event gets a 204.
+    """
+
+
+def _team_events(team_id: TeamId, after: After = None) -> None:
+    """Listen to a team's runs: their events and their progress. Needs a key with `jobs:read`, or the role admin or owner.
+
+    Server-sent events, as of a single run. They come in the order in which their transactions began; a run's own are numbered by
+    `seq`. A listener that is too slow is dropped, and goes on from its last id.
+    """
+
+
 def _described(method: str, path: str, signature: Any, *, about: str = "run", **answers: Any) -> APIRoute:
     name = signature.__name__.lstrip("_")
     return APIRoute(path, signature, methods=[method], name=name, operation_id=f"{name}_{about}", tags=["Runs"], **answers)
@@ -181,6 +207,22 @@ _PLAIN: Final = (
         response_model=JobRunAnswer,
         status_code=201,
         responses=refusals(400, 401, 403, 404, 409, 422, 429, 503, *_BODY),
+    ),
+    _described(
+        "GET",
+        "/v1/jobs/{run_id}/events",
+        _run_events,
+        about="stream",
+        response_class=StreamingResponse,
+        responses=_STREAM | {204: {"description": "It has ended, and nothing was missed."}} | refusals(400, 401, 403, 404, 503),
+    ),
+    _described(
+        "GET",
+        "/v1/teams/{team_id}/jobs/events",
+        _team_events,
+        about="stream",
+        response_class=StreamingResponse,
+        responses=_STREAM | refusals(400, 401, 403, 503),
     ),
     _described("GET", "/v1/jobs/{run_id}/logs", _logs_of, response_model=LogsAnswer, responses=refusals(400, 401, 403, 404, 503)),
     _described(

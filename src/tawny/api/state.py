@@ -14,6 +14,7 @@ from tawny.config import Settings
 from tawny.db.pool import Pool
 from tawny.integrations import Keyring
 from tawny.jobs import Job
+from tawny.live import Feed
 from tawny.mail import Mailer
 from tawny.runs import Waker
 
@@ -32,6 +33,7 @@ class State:
     keyring: Keyring
     mailer: Mailer
     pace: Pace
+    feed: Feed
 
 
 def state_of(scope: Scope) -> State:
