@@ -118,6 +118,7 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
             reap_forever(reaper, lease=settings.lease, wake=waker.wake),
             forget_forever(pool),
             mailer.run(),
+            feed.run(),
         ]
         opened.push_async_callback(_cancel, [asyncio.create_task(task) for task in tasks])
         yield State(

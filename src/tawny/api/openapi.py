@@ -143,15 +143,17 @@ _STREAM: Final = {
 }
 After = Annotated[
     str | None,
-    Query(description="The id of an event: what came behind it is sent first. The header `Last-Event-ID` says the same, and wins."),
+    Query(
+        description="The id of an event: what came behind it is sent first. The header `Last-Event-ID` says the same, and wins."
+    ),
 ]
 
 
 def _run_events(run_id: RunId, after: After = None) -> None:
     """Listen to a run: its events and its progress, until it has ended. Needs a key with `jobs:read`, or a member of its team.
 
-    Server-sent events. Each fact has an id and comes once and in order; `progress` has none, and says how far the run is. The first
-    message, `open`, has the id from which on nothing is missed. After a run has ended, who has its last event gets a 204.
+    Server-sent events. Each fact has an id and comes once and in order; `progress` has none, and says how far the run is. The
+    first message, `open`, has the id from which on nothing is missed. After a run has ended, who has its last event gets a 204.
     """
 
 

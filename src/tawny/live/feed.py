@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import structlog
 
 from tawny.db.pool import UNREACHABLE, Connection, Pool
 from tawny.live.message import Message, event_message, progress_message
-from tawny.live.place import Place, before
+from tawny.live.place import START, Place, before
 from tawny.live.statements import queries
 
 PAUSE: Final = 0.25
@@ -34,26 +34,35 @@ class Lost(Exception):
     """This listener was too slow, and is not sent to any more."""
 
 
-@dataclass(eq=False, slots=True)
-class Subscription:
-    """One listener's place in the feed. What came before it has to be read from the database: up to `since`."""
+Since = TypeVar("Since")
 
-    since: Place | int
-    """A team's place, or the number of a run's event, from which on everything is in the queue."""
-    queue: asyncio.Queue[Message | None] = field(default_factory=lambda: asyncio.Queue(WAITING))
-    lost: bool = False
+
+class Subscription(Generic[Since]):
+    """One listener's seat. What came before it has to be read from the database: up to `since`, behind which all is in the queue.
+
+    `since` is a place in a team's stream, or the number of a run's event.
+    """
+
+    __slots__ = ("_queue", "lost", "since")
+
+    def __init__(self, since: Since) -> None:
+        self.since = since
+        self.lost = False
+        self._queue: asyncio.Queue[Message | None] = asyncio.Queue(WAITING)
 
     def put(self, message: Message) -> None:
+        """Let the listener have this; one that is too slow is lost, and what waits for it is given back."""
         try:
-            self.queue.put_nowait(message)
+            self._queue.put_nowait(message)
         except asyncio.QueueFull:
             self.lost = True
+            while not self._queue.empty():
+                self._queue.get_nowait()
+            self._queue.put_nowait(None)
 
     async def next(self) -> Message:
-        """The next message; Lost once the listener has been dropped."""
-        if self.lost:
-            raise Lost
-        message = await self.queue.get()
+        """The next message; Lost for a listener that was too slow."""
+        message = await self._queue.get()
         if message is None:
             raise Lost
         return message
@@ -64,60 +73,67 @@ class _Run:
     """A run that somebody listens to: the last event that was sent, and who listens."""
 
     seq: int
-    listeners: set[Subscription] = field(default_factory=set)
+    listeners: set[Subscription[int]] = field(default_factory=set)
+
+
+Seat = TypeVar("Seat")
 
 
 @dataclass(slots=True)
-class _Joining:
+class _Joining(Generic[Seat]):
     """Somebody who wants to listen, and is let in between two looks."""
 
-    team_id: UUID | None
-    run_id: UUID | None
-    run_seq: int
-    done: asyncio.Future[Subscription]
+    id: UUID
+    seq: int
+    done: asyncio.Future[Seat]
 
 
 class Feed:
     """Reads what is new, in a statement or two for all listeners of this process, and gives each its messages.
 
-    Listeners join between two looks, so that each knows exactly what it will be sent: everything behind `since`, once and in order.
-    Used from one loop.
+    Listeners join between two looks, so that each knows exactly what it will be sent: everything behind `since`, once and in
+    order. Used from one loop.
     """
 
     def __init__(self, pool: Pool, *, pause: float = PAUSE) -> None:
         self._pool = pool
         self._pause = pause
-        self._teams: dict[UUID, set[Subscription]] = defaultdict(set)
+        self._teams: dict[UUID, set[Subscription[Place]]] = defaultdict(set)
         self._runs: dict[UUID, _Run] = {}
-        self._joining: list[_Joining] = []
-        self._place: Place | None = None  # up to where teams' events were sent; None while nobody listens to one
+        self._joining_teams: list[_Joining[Subscription[Place]]] = []
+        self._joining_runs: list[_Joining[Subscription[int]]] = []
+        self._place = START  # up to where teams' events were sent; of no meaning while nobody listens to a team
         self._shown: dict[UUID, str] = {}  # the last progress of each run that was sent
         self._wanted = asyncio.Event()
 
-    async def join_team(self, team_id: UUID) -> Subscription:
+    async def join_team(self, team_id: UUID) -> Subscription[Place]:
         """Listen to a team, from the next look on."""
-        return await self._join(_Joining(team_id, None, 0, _future()))
-
-    async def join_run(self, run_id: UUID, seq: int) -> Subscription:
-        """Listen to a run of which events up to `seq` are known to exist, from the next look on."""
-        return await self._join(_Joining(None, run_id, seq, _future()))
-
-    async def _join(self, joining: _Joining) -> Subscription:
-        self._joining.append(joining)
+        joining: _Joining[Subscription[Place]] = _Joining(team_id, 0, asyncio.get_running_loop().create_future())
+        self._joining_teams.append(joining)
         self._wanted.set()
         return await joining.done
 
-    def leave(self, subscription: Subscription) -> None:
-        """Stop sending to this listener."""
-        for team_id in [team_id for team_id, listeners in self._teams.items() if subscription in listeners]:
-            self._teams[team_id].discard(subscription)
-            if not self._teams[team_id]:
-                del self._teams[team_id]
-        for run_id in [run_id for run_id, run in self._runs.items() if subscription in run.listeners]:
-            self._runs[run_id].listeners.discard(subscription)
-            if not self._runs[run_id].listeners:
+    async def join_run(self, run_id: UUID, seq: int) -> Subscription[int]:
+        """Listen to a run of which events up to `seq` are known to exist, from the next look on."""
+        joining: _Joining[Subscription[int]] = _Joining(run_id, seq, asyncio.get_running_loop().create_future())
+        self._joining_runs.append(joining)
+        self._wanted.set()
+        return await joining.done
+
+    def leave_team(self, team_id: UUID, subscription: Subscription[Place]) -> None:
+        """Stop sending a team's events to this listener."""
+        listeners = self._teams.get(team_id, set())
+        listeners.discard(subscription)
+        if not listeners:
+            self._teams.pop(team_id, None)
+
+    def leave_run(self, run_id: UUID, subscription: Subscription[int]) -> None:
+        """Stop sending a run's events to this listener."""
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.listeners.discard(subscription)
+            if not run.listeners:
                 del self._runs[run_id]
-                self._shown.pop(run_id, None)
 
     async def run(self) -> None:
         """Look again and again while anybody listens, until cancelled. A database that is away costs listeners only time."""
@@ -130,15 +146,19 @@ class Feed:
                 pass  # nothing was skipped: the next look begins where the last one ended
             except Exception:
                 log.exception("the feed could not be read; it is tried again")
-            if not (self._teams or self._runs or self._joining):
+            if self._nobody_listens():
                 self._wanted.clear()
-                self._place = None
                 self._shown.clear()
                 continue
             await asyncio.sleep(self._pause)
 
+    def _nobody_listens(self) -> bool:
+        return not (self._teams or self._runs or self._joining_teams or self._joining_runs)
+
     async def _look(self, conn: Connection) -> None:
-        await self._let_in(conn)
+        if self._joining_teams and not self._teams:
+            self._place = before(await queries.horizon(conn))
+        self._let_in()
         if self._teams:
             await self._send_team_events(conn)
         if self._runs:
@@ -146,39 +166,29 @@ class Feed:
         if self._teams or self._runs:
             await self._send_progress(conn)
 
-    async def _let_in(self, conn: Connection) -> None:
-        joining, self._joining = self._joining, []
-        try:
-            if any(one.team_id for one in joining) and not self._teams:
-                self._place = before(await queries.horizon(conn))
-        except BaseException:
-            self._joining = joining + self._joining
-            raise
-        for one in joining:
-            if not one.done.cancelled():
-                one.done.set_result(self._seat(one))
-
-    def _seat(self, joining: _Joining) -> Subscription:
-        if joining.team_id is not None:
-            assert self._place is not None
-            subscription = Subscription(self._place)
-            self._teams[joining.team_id].add(subscription)
-            return subscription
-        assert joining.run_id is not None
-        run = self._runs.setdefault(joining.run_id, _Run(joining.run_seq))
-        subscription = Subscription(run.seq)
-        run.listeners.add(subscription)
-        self._shown.pop(joining.run_id, None)  # so that who has just come is told how far it is
-        return subscription
+    def _let_in(self) -> None:
+        """Seat those who wait. Whoever has given up meanwhile is not seated: nobody would take them out again."""
+        teams, self._joining_teams = self._joining_teams, []
+        for team in teams:
+            if not team.done.cancelled():
+                seat = Subscription(self._place)
+                self._teams[team.id].add(seat)
+                team.done.set_result(seat)
+        runs, self._joining_runs = self._joining_runs, []
+        for run in runs:
+            if not run.done.cancelled():
+                followed = self._runs.setdefault(run.id, _Run(run.seq))
+                followed.listeners.add(listener := Subscription(followed.seq))
+                self._shown.pop(run.id, None)  # so that who has just come is told how far it is
+                run.done.set_result(listener)
 
     async def _send_team_events(self, conn: Connection) -> None:
         while True:
-            assert self._place is not None
             rows = await queries.new_events(conn, team_ids=list(self._teams), **_from(self._place), at_most=AT_ONCE)
             found = [row for row in rows if row["run_id"] is not None]
             for row in found:
                 place = Place(row["xid"], row["run_id"], row["seq"])
-                self._send(self._teams.get(row["team_id"], ()), event_message(str(place), row["kind"], row["event"]))
+                _send(self._teams.get(row["team_id"], ()), event_message(str(place), row["kind"], row["event"]))
             if len(found) < AT_ONCE:
                 self._place = before(rows[0]["horizon"])
                 return
@@ -190,40 +200,27 @@ class Feed:
             run = self._runs.get(row["run_id"])
             if run is not None:
                 run.seq = row["seq"]
-                self._send(run.listeners, event_message(str(row["seq"]), row["kind"], row["event"]))
+                _send(run.listeners, event_message(str(row["seq"]), row["kind"], row["event"]))
 
     async def _send_progress(self, conn: Connection) -> None:
-        rows = await queries.progress(
-            conn, run_ids=list(self._runs), team_ids=list(self._teams), at_most=_PROGRESS_OF_TEAM
-        )
+        rows = await queries.progress(conn, run_ids=list(self._runs), team_ids=list(self._teams), at_most=_PROGRESS_OF_TEAM)
         shown = {}
         for row in rows:
             shown[row["id"]] = row["progress"]
             if self._shown.get(row["id"]) == row["progress"]:
                 continue
             message = progress_message(row["progress"])
-            self._send(self._teams.get(row["team_id"], ()), message)
+            _send(self._teams.get(row["team_id"], ()), message)
             if row["id"] in self._runs:
-                self._send(self._runs[row["id"]].listeners, message)
+                _send(self._runs[row["id"]].listeners, message)
         self._shown = shown
 
-    def _send(self, listeners: Iterable[Subscription], message: Message) -> None:
-        for listener in list(listeners):
+
+def _send(listeners: Collection[Subscription[Any]], message: Message) -> None:
+    """Give each listener the message. One that is lost stays seated until it leaves, and is given nothing."""
+    for listener in listeners:
+        if not listener.lost:
             listener.put(message)
-            if listener.lost:
-                self.leave(listener)
-                _tell(listener)
-
-
-def _tell(listener: Subscription) -> None:
-    """Wake a listener that waits, and give back what waits for it."""
-    while not listener.queue.empty():
-        listener.queue.get_nowait()
-    listener.queue.put_nowait(None)
-
-
-def _future() -> asyncio.Future[Any]:
-    return asyncio.get_running_loop().create_future()
 
 
 def _from(place: Place) -> dict[str, Any]:

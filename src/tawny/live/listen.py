@@ -29,11 +29,10 @@ async def listen_to_team(
     try:
         yield _of_team(pool, subscription, team_id, after)
     finally:
-        feed.leave(subscription)
+        feed.leave_team(team_id, subscription)
 
 
-async def _of_team(pool: Pool, subscription: Subscription, team_id: UUID, after: Place | None) -> AsyncIterator[Message]:
-    assert isinstance(subscription.since, Place)
+async def _of_team(pool: Pool, subscription: Subscription[Place], team_id: UUID, after: Place | None) -> AsyncIterator[Message]:
     start = subscription.since if after is None else min(after, subscription.since)
     yield opening_message(str(start))
     async for message in missed_by_team(pool, team_id, start, subscription.since):
@@ -48,8 +47,8 @@ async def listen_to_run(
 ) -> AsyncIterator[AsyncIterator[Message] | None]:
     """The events of one run and its progress, until it has ended: everything behind the event `after` (None: from now on).
 
-    None instead when it has ended and `after` was its last event: there is nothing to wait for. NotFound when there is no such run
-    for this actor. Otherwise as `listen_to_team`.
+    None instead when it has ended and `after` was its last event: there is nothing to wait for. NotFound when there is no such
+    run for this actor. Otherwise as `listen_to_team`.
     """
     async with pool.acquire() as conn:
         found = await queries.run_to_listen_to(conn, run_id=run_id, team_ids=actor.teams_for(VIEW_RUN))
@@ -62,11 +61,10 @@ async def listen_to_run(
     try:
         yield _of_run(pool, subscription, run_id, found["last_seq"] - 1 if found["ended"] and after is None else after)
     finally:
-        feed.leave(subscription)
+        feed.leave_run(run_id, subscription)
 
 
-async def _of_run(pool: Pool, subscription: Subscription, run_id: UUID, after: int | None) -> AsyncIterator[Message]:
-    assert isinstance(subscription.since, int)
+async def _of_run(pool: Pool, subscription: Subscription[int], run_id: UUID, after: int | None) -> AsyncIterator[Message]:
     start = subscription.since if after is None else min(after, subscription.since)
     yield opening_message(str(start))
     async for message in missed_of_run(pool, run_id, start, subscription.since):

@@ -1,0 +1,281 @@
+"""The client, to be awaited. `sync.py` is made of this file by `scripts/client`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from time import monotonic
+from types import TracebackType
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from tawny.client.answers import Event, JobType, LogLine, Project, Run, Team, Whoami, read, read_event, read_whoami
+from tawny.client.sse import Parser
+from tawny.client.transport import (
+    SECONDS,
+    check_url,
+    content_of,
+    headers,
+    may_be_sent_again,
+    pause_before,
+    unreachable,
+)
+from tawny.errors import InvalidRequest, RequestError
+
+Id = UUID | str
+
+
+class AsyncClient:
+    """A connection to a Tawny server, as whoever the key or token belongs to.
+
+    Requests that cannot be answered just now (no connection, 429, 502, 503, 504) are sent again for up to `timeout` seconds:
+    those that read, and those that are safe to repeat, as triggers and retries are by their idempotency key.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        *,
+        team_id: Id | None = None,
+        timeout: float = SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url = check_url(url)
+        self.jobs = AsyncJobs(self)
+        self._team_id = str(team_id) if team_id else None
+        self._timeout = timeout
+        self._http = httpx.AsyncClient(
+            base_url=self.url, headers=headers(api_key), timeout=timeout, transport=transport, trust_env=False
+        )
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def whoami(self) -> Whoami:
+        """Return who this client is."""
+        return read_whoami(await self.request("GET", "/v1/auth/whoami"))
+
+    async def teams(self) -> list[Team]:
+        """List the teams that this client is in."""
+        return [read(Team, team) for team in (await self.request("GET", "/v1/teams"))["teams"]]
+
+    async def projects(self, team_id: Id | None = None) -> list[Project]:
+        """List projects: of one team, or of all."""
+        answer = await self.request("GET", "/v1/projects", query={"team_id": team_id})
+        return [read(Project, project) for project in answer["projects"]]
+
+    async def job_types(self) -> list[JobType]:
+        """List what the server can run."""
+        return [read(JobType, job_type) for job_type in (await self.request("GET", "/v1/job-types"))["job_types"]]
+
+    async def team(self, team_id: Id | None = None) -> str:
+        """Return the id of the team that is meant: this one, the client's, or the only one there is.
+
+        InvalidRequest with code `team_required` when it cannot be told.
+        """
+        if team_id is not None:
+            return str(team_id)
+        if self._team_id is None:
+            teams = (await self.whoami()).teams
+            if len(teams) != 1:
+                raise InvalidRequest("You are in several teams, or in none; name one by team_id.", code="team_required")
+            self._team_id = teams[0].id
+        return self._team_id
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        repeatable: bool | None = None,
+    ) -> Any:
+        """Send a request and return the JSON of its answer. What is None in `query` and `body` is left out.
+
+        `repeatable`: whether it may be sent again when nobody knows what became of it. Unless said, what reads may be, and what
+        has an idempotency `key`.
+        """
+        repeatable = method == "GET" or key is not None if repeatable is None else repeatable
+        request = self._http.build_request(
+            method,
+            path,
+            json=None if body is None else {name: value for name, value in body.items() if value is not None},
+            params={name: str(value) for name, value in (query or {}).items() if value is not None},
+            headers={"idempotency-key": key} if key else None,
+        )
+        deadline, attempt = monotonic() + self._timeout, 0
+        while True:
+            answer: httpx.Response | None = None
+            try:
+                answer = await self._http.send(request)
+            except httpx.HTTPError as error:
+                # Before a connection stood nothing was sent: that is safe to repeat, whatever it is.
+                if not (repeatable or isinstance(error, httpx.ConnectError)):
+                    raise unreachable(self.url, error) from error
+                failure = error
+            if answer is not None and not (repeatable and may_be_sent_again(answer)):
+                return content_of(answer)
+            pause = pause_before(attempt, answer)
+            if monotonic() + pause > deadline:
+                if answer is not None:
+                    return content_of(answer)
+                raise unreachable(self.url, failure) from failure
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    async def stream(self, path: str, after: str | None = None) -> AsyncIterator[Event]:
+        """The events of a stream, for as long as there are any; after a lost connection it goes on where it was."""
+        attempt = 0
+        while True:
+            try:
+                async with self._http.stream(
+                    "GET",
+                    path,
+                    headers={"accept": "text/event-stream"} | ({"last-event-id": after} if after else {}),
+                    timeout=httpx.Timeout(self._timeout, read=60),
+                ) as answer:
+                    if answer.status_code == 204:
+                        return
+                    if not answer.is_success:
+                        await answer.aread()
+                        content_of(answer)
+                    parser, attempt = Parser(), 0
+                    async for line in answer.aiter_lines():
+                        message = parser.feed(line)
+                        if message is None:
+                            continue
+                        after = message.id or after
+                        if message.kind != "open":
+                            yield read_event(message.id, message.kind, message.data)
+            except httpx.HTTPError as error:
+                if attempt >= 5:
+                    raise unreachable(self.url, error) from error
+            except RequestError as error:
+                if error.status not in (429, 503) or attempt >= 5:
+                    raise
+            await asyncio.sleep(pause_before(attempt))
+            attempt += 1
+
+
+class AsyncJobs:
+    """Runs: trigger, look at, follow, stop."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def trigger(
+        self,
+        job_type: str,
+        *,
+        project_id: Id | None = None,
+        params: Mapping[str, Any] | None = None,
+        notify: bool | None = None,
+        team_id: Id | None = None,
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Ask for a run, and return it.
+
+        It is sent with an idempotency key, one of its own unless given, so a lost answer makes no second run. Conflict, with
+        `details["existing_run_id"]`, while one is active.
+        """
+        team = await self._client.team(team_id)
+        body = {"job_type": job_type, "project_id": str(project_id) if project_id else None, "params": params, "notify": notify}
+        key = idempotency_key or str(uuid4())
+        answer = await self._client.request("POST", f"/v1/teams/{team}/jobs/trigger", body=body, key=key)
+        return read(Run, answer["job_run"])
+
+    async def view(self, run_id: Id) -> Run:
+        """Return a run; NotFound when there is none for this client."""
+        return read(Run, (await self._client.request("GET", f"/v1/jobs/{run_id}"))["job_run"])
+
+    async def cancel(self, run_id: Id, *, include_pending: bool = False) -> None:
+        """Ask a run to stop: it will end as cancelled. InvalidRequest when it has ended, or is pending and that is not said."""
+        body = {"include_pending": True} if include_pending else None
+        await self._client.request("POST", f"/v1/jobs/{run_id}/cancel", body=body, repeatable=True)
+
+    async def retry(self, run_id: Id, *, idempotency_key: str | None = None) -> Run:
+        """Ask for what an ended run did once more, and return the new run."""
+        key = idempotency_key or str(uuid4())
+        return read(Run, (await self._client.request("POST", f"/v1/jobs/{run_id}/retry", key=key))["job_run"])
+
+    async def iter(
+        self,
+        *,
+        team_id: Id | None = None,
+        job_type: str | None = None,
+        status: str | None = None,
+        project_id: Id | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        page: int = 50,
+    ) -> AsyncIterator[Run]:
+        """Go through a team's runs, newest first, page by page."""
+        team, cursor = await self._client.team(team_id), None
+        query = {
+            "job_type": job_type,
+            "status": status,
+            "project_id": project_id,
+            "since": _moment(since),
+            "until": _moment(until),
+            "limit": page,
+        }
+        while True:
+            answer = await self._client.request("GET", f"/v1/teams/{team}/jobs", query=query | {"cursor": cursor})
+            for run in answer["job_runs"]:
+                yield read(Run, run)
+            cursor = answer["cursor"]
+            if cursor is None:
+                return
+
+    async def logs(self, run_id: Id, *, after: int = 0, level: str | None = None) -> AsyncIterator[LogLine]:
+        """Go through the lines of a run's log behind the number `after`, up to the last one that there is now."""
+        while True:
+            query = {"after": after, "level": level}
+            answer = await self._client.request("GET", f"/v1/jobs/{run_id}/logs", query=query)
+            for line in answer["logs"]:
+                yield read(LogLine, line)
+            after = answer["next_after"]
+            if not answer["has_more"]:
+                return
+
+    async def events(self, run_id: Id, *, after: int | None = None) -> AsyncIterator[Event]:
+        """Follow a run until it has ended: its events behind the number `after` (None: from now on), and its progress."""
+        async for event in self._client.stream(f"/v1/jobs/{run_id}/events", None if after is None else str(after)):
+            yield event
+            if event.kind in ("completed", "failed", "cancelled"):
+                return
+
+    async def team_events(self, *, team_id: Id | None = None, after: str | None = None) -> AsyncIterator[Event]:
+        """Follow all runs of a team, without an end."""
+        async for event in self._client.stream(f"/v1/teams/{await self._client.team(team_id)}/jobs/events", after):
+            yield event
+
+    async def wait(self, run_id: Id, *, timeout: float | None = None, poll: float = 1.0) -> Run:
+        """Return the run once it has ended; TimeoutError when that takes more than `timeout` seconds. The run goes on then."""
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            run = await self.view(run_id)
+            if run.ended:
+                return run
+            if deadline is not None and monotonic() + poll > deadline:
+                raise TimeoutError(f"The run {run_id} is still {run.status} after {timeout:g} seconds.")
+            await asyncio.sleep(poll)
+
+
+def _moment(moment: str | datetime | None) -> str | None:
+    return moment.isoformat() if isinstance(moment, datetime) else moment
