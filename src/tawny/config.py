@@ -167,6 +167,9 @@ class Settings(BaseModel):
         le=1_000_000,
         description="How many triggers and retries a second each key and user may ask each server for; 0 is no limit.",
     )
+    mcp_triggers: int = Field(
+        60, ge=0, le=1_000_000, description="How many runs an hour each key and user may ask for through MCP; 0 is no limit."
+    )
     concurrency: int = Field(100, ge=1, le=10_000, description="How many runs a worker executes at once.")
     drain: Duration = Field(
         10.0, ge=0, le=86_400, description="How long a worker that stops lets its runs finish before it gives them back."

@@ -44,6 +44,7 @@ class TriggerBody(Strict):
     project_id: Id | None = Field(None, description="For which project.")
     params: dict[str, Any] | None = Field(None, description="What the job takes; see its schema in `GET /v1/job-types`.")
     notify: bool | None = Field(None, description="Mail whoever triggered it when the run has ended.")
+    dry_run: bool | None = Field(None, description="Only say whether it would be granted: no run is made.")
 
 
 class CancelBody(Strict):
@@ -93,6 +94,12 @@ class JobRunAnswer(Answered):
     """One run."""
 
     job_run: JobRun
+
+
+class Granted(Answered):
+    """With `dry_run`: a run would have been made."""
+
+    granted: bool
 
 
 class JobRunPage(Answered):

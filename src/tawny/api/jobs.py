@@ -7,7 +7,7 @@ The rooms check permissions again; here it is only the order that needs them fir
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final
 
 from tawny import runs
 from tawny.access import CANCEL_RUN, LIST_RUNS, TRIGGER_RUN
@@ -18,6 +18,7 @@ from tawny.api.idempotency import answer_with, idempotency_key
 from tawny.api.query import parse_query
 from tawny.runs import Page
 
+_GRANTED: Final = Answer(200, b'{"granted":true}')
 _CANCELLED: Final = Answer(200, b'{"cancelled":true}')
 
 
@@ -44,17 +45,12 @@ async def trigger(call: Call) -> Answer:
     key = idempotency_key(call.scope["headers"])
     body = checked(TriggerBody, await call.body())
     job = runs.choose_job(call.state.jobs, body.job_type)
+    asked: dict[str, Any] = {"team_id": team_id, "project_id": body.project_id, "params": body.params}
     async with call.state.pool.acquire() as conn:
-        made = await runs.trigger(
-            conn,
-            actor,
-            job,
-            team_id=team_id,
-            project_id=body.project_id,
-            params=body.params,
-            notify=bool(body.notify),
-            idempotency_key=key,
-        )
+        if body.dry_run:
+            await runs.check_trigger(conn, actor, job, **asked)
+            return _GRANTED
+        made = await runs.trigger(conn, actor, job, **asked, notify=bool(body.notify), idempotency_key=key)
     return answer_with(call, made)
 
 

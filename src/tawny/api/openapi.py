@@ -11,7 +11,17 @@ from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
 from tawny.api.bulk_envelope import BulkAnswer, BulkBody, Matched
-from tawny.api.envelope import ActiveRunError, CancelBody, Cancelled, Error, JobRunAnswer, JobRunPage, RetryBody, TriggerBody
+from tawny.api.envelope import (
+    ActiveRunError,
+    CancelBody,
+    Cancelled,
+    Error,
+    Granted,
+    JobRunAnswer,
+    JobRunPage,
+    RetryBody,
+    TriggerBody,
+)
 from tawny.api.history_envelope import Level, LogsAnswer, StatsAnswer, TimelineAnswer
 from tawny.api.history_query import LINES_DEFAULT, LINES_MAX, SEQ_MAX
 from tawny.api.idempotency import KEY
@@ -186,7 +196,8 @@ _PLAIN: Final = (
         _trigger,
         response_model=JobRunAnswer,
         status_code=201,
-        responses=refusals(400, 401, 403, 404, 409, 422, 429, 503, *_BODY),
+        responses={200: {"model": Granted, "description": "With `dry_run`: it would be granted."}}
+        | refusals(400, 401, 403, 404, 409, 422, 429, 503, *_BODY),
     ),
     _described(
         "POST",

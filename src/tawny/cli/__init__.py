@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tawny.cli import admin, check, migrate, serve, work
+from tawny.cli import admin, check, mcp, migrate, serve, work
 from tawny.errors import SettingsError, TawnyError
 
 FAILED = 1
@@ -26,6 +26,7 @@ app.command()(serve.serve)
 app.command()(work.work)
 app.command()(migrate.migrate)
 app.command()(check.check)
+app.command()(mcp.mcp)
 app.add_typer(admin.app, name="admin")
 
 

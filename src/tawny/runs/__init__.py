@@ -13,7 +13,7 @@ from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
 from tawny.runs.retry import require_role_to_retry, retry, retry_many
 from tawny.runs.run import CRASH_LIMIT, FIELDS, OUTCOMES, STATUSES, Outcome, Status
-from tawny.runs.trigger import choose_job, trigger, trigger_builtin, trigger_system
+from tawny.runs.trigger import check_trigger, choose_job, trigger, trigger_builtin, trigger_system
 from tawny.runs.wake import NEW_RUN, Waker, wake
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Waker",
     "cancel",
     "cancel_many",
+    "check_trigger",
     "choose_job",
     "claim",
     "claim_seated",

@@ -79,7 +79,7 @@ async def make(conn: Connection, wanted: Wanted, once: Once | None = None) -> Tr
         )
         if row is not None:
             return Triggered(row["id"], row["run"])
-        await _refuse(conn, wanted)
+        await check(conn, wanted)
     raise Unavailable("The run that holds this slot keeps changing; try again.")
 
 
@@ -117,8 +117,8 @@ def _json(params: Mapping[str, Any]) -> str:
     return json.dumps(params, ensure_ascii=False)
 
 
-async def _refuse(conn: Connection, wanted: Wanted) -> None:
-    """Raise why no run was made; return when the slot was freed meanwhile, so that it is worth another try."""
+async def check(conn: Connection, wanted: Wanted) -> None:
+    """Raise why no run can be made: NotFound or Conflict, as `make`; return when it could be now."""
     found = await queries.why_not_triggered(
         conn,
         team_id=wanted.team_id,

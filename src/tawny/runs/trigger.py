@@ -14,7 +14,7 @@ from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, Unavailable
 from tawny.jobs import RESERVED, Job, unique_key
 from tawny.runs.idempotency import make_once
-from tawny.runs.make import Triggered, Wanted
+from tawny.runs.make import Triggered, Wanted, check
 from tawny.runs.statements import queries
 
 _TRIES = 5
@@ -55,11 +55,25 @@ async def trigger(
 
     Requests of a team with the same `idempotency_key` make one run; see `make_once`.
     """
+    wanted = _wanted(actor, job, team_id, project_id, params, notify=notify)
+    return await make_once(conn, wanted, idempotency_key)
+
+
+async def check_trigger(
+    conn: Connection, actor: Actor, job: Job, *, team_id: UUID, project_id: UUID | None, params: Mapping[str, Any] | None = None
+) -> None:
+    """Raise what `trigger` would raise now, and make no run."""
+    await check(conn, _wanted(actor, job, team_id, project_id, params, notify=False))
+
+
+def _wanted(
+    actor: Actor, job: Job, team_id: UUID, project_id: UUID | None, params: Mapping[str, Any] | None, *, notify: bool
+) -> Wanted:
     actor.require(team_id, TRIGGER_RUN)
     if project_id is None:
         raise InvalidRequest("project_id is required: this job runs for one project.", code="project_required")
     sent = _params_of_project(params or {}, project_id)
-    wanted = Wanted(
+    return Wanted(
         job=job,
         team_id=team_id,
         project_id=project_id,
@@ -69,7 +83,6 @@ async def trigger(
         unique_key=unique_key(job, job.params.check(sent)),
         notify=notify,
     )
-    return await make_once(conn, wanted, idempotency_key)
 
 
 def _params_of_project(params: Mapping[str, Any], project_id: UUID) -> dict[str, Any]:
