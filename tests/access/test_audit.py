@@ -40,6 +40,9 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "integrations.list_integrations": lambda o: integrations.list_integrations(o.conn, o.owner, o.project_id),
     "integrations.webhook_secret": lambda o: integrations.webhook_secret(o.conn, o.owner, KEYRING, o.project_id, PROVIDER),
     "runs.find": lambda o: runs.find(o.conn, o.owner, uuid4()),
+    "runs.check_trigger": lambda o: runs.check_trigger(
+        o.conn, o.owner, app.jobs["export"], team_id=o.team_id, project_id=o.project_id
+    ),
     "runs.require_role_to_retry": lambda o: runs.require_role_to_retry(o.conn, o.owner, uuid4()),
     "runs.list_runs": lambda o: runs.list_runs(o.conn, o.owner, o.team_id, where=runs.Filter(), limit=5),
 }

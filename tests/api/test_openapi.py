@@ -88,7 +88,7 @@ async def test_a_trigger_takes_nothing_else(world: World) -> None:
     schema = (await document(world))["components"]["schemas"]["TriggerBody"]
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["job_type"]
-    assert set(schema["properties"]) == {"job_type", "project_id", "params", "notify"}
+    assert set(schema["properties"]) == {"job_type", "project_id", "params", "notify", "dry_run"}
 
 
 async def test_what_the_api_answers_fits_what_is_described(world: World) -> None:
@@ -143,7 +143,7 @@ async def test_the_described_answers_of_the_job_endpoints_are_those_they_give(wo
         ("/v1/jobs/{run_id}/logs", "get"): {200, 400, 401, 403, 404, 503},
         ("/v1/teams/{team_id}/jobs/stats", "get"): {200, 400, 401, 403, 503},
         ("/v1/teams/{team_id}/jobs", "get"): {200, 400, 401, 403, 503},
-        ("/v1/teams/{team_id}/jobs/trigger", "post"): {201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503},
+        ("/v1/teams/{team_id}/jobs/trigger", "post"): {200, 201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503},
         ("/v1/jobs/{run_id}/cancel", "post"): {200, 400, 401, 403, 404, 408, 413, 415, 503},
         ("/v1/teams/{team_id}/jobs/bulk", "post"): {200, 202, 400, 401, 403, 408, 409, 413, 415, 503},
         ("/v1/jobs/{run_id}/retry", "post"): {201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503},

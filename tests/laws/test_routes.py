@@ -19,6 +19,8 @@ from tawny.config import Settings
 TESTS = Path(__file__).parents[1] / "api"
 
 REFUSALS = {
+    "GET /v1/jobs/{run_id}/events": "test_events.py::test_unknown_foreign_malformed_and_system_runs_are_the_same_404",
+    "GET /v1/teams/{team_id}/jobs/events": "test_events.py::test_what_is_no_id_of_an_event_is_refused_by_name",
     "GET /v1/jobs/{run_id}": "test_view.py::test_unknown_foreign_malformed_and_system_runs_are_the_same_404",
     "GET /v1/teams/{team_id}/jobs": "test_list.py::test_a_limit_out_of_bounds_is_refused_naming_them",
     "POST /v1/teams/{team_id}/jobs/trigger": "test_trigger.py::test_a_wrong_body_is_refused_by_name",
