@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,9 @@ _WORDS: Final = (
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
     (r"\bAsyncIterator\b", "Iterator"),
+    (r"\bAsyncGenerator\[Event, None\]", "Generator[Event, None, None]"),
+    (r"\bAsyncGenerator\b", "Generator"),
+    (r"\baclosing\b", "closing"),
     (r"\bhttpx\.Async(Client|BaseTransport)\b", r"httpx.\1"),
     (r"\bAsync(Client|Jobs)\b", r"\1"),
     (r"\b__a(enter|exit)__\b", r"__\1__"),
@@ -37,7 +42,13 @@ def made() -> str:
             flags=re.MULTILINE | (re.DOTALL if pattern.startswith("^") else 0),
             count=1 if pattern.startswith("^") else 0,
         )
-    return text
+    return _formatted(text)
+
+
+def _formatted(text: str) -> str:
+    """Without `async` some lines are short enough to be joined."""
+    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(MADE), "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout  # noqa: S603 (our own text)
 
 
 if __name__ == "__main__":

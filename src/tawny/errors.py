@@ -19,6 +19,7 @@ TawnyError
 ├── DefinitionError             a job type is defined wrongly (raised at import)
 ├── SettingsError               a setting is wrong, unknown or contradicts another
 ├── StartError                  this process cannot start, and why
+├── Unreachable                 raised by the client: the server did not answer, or not as a Tawny server does
 └── RunError                    raised inside handlers
     ├── JobFailed               by the author: this run has failed
     ├── RunCancelled            by Tawny: somebody asked for this run to stop
@@ -131,6 +132,10 @@ class SettingsError(TawnyError):
 
 class StartError(TawnyError):
     """This process cannot start; the message says why and what to do."""
+
+
+class Unreachable(TawnyError):
+    """The server did not answer, or not as a Tawny server does. Raised by `tawny.client`."""
 
 
 class RunError(TawnyError):

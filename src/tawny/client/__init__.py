@@ -11,6 +11,6 @@ code; a server that cannot be reached as `Unreachable`.
 from tawny.client.aio import AsyncClient
 from tawny.client.answers import Event, JobType, LogLine, Project, Run, Team, Whoami
 from tawny.client.sync import Client
-from tawny.client.transport import Unreachable
+from tawny.errors import Unreachable
 
 __all__ = ["AsyncClient", "Client", "Event", "JobType", "LogLine", "Project", "Run", "Team", "Unreachable", "Whoami"]

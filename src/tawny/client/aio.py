@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from time import monotonic
 from types import TracebackType
@@ -12,10 +13,24 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from tawny.client.answers import Event, JobType, LogLine, Project, Run, Team, Whoami, read, read_event, read_whoami
+from tawny.client.answers import (
+    Event,
+    JobType,
+    LogLine,
+    Project,
+    Run,
+    Team,
+    Whoami,
+    read,
+    read_event,
+    read_facts,
+    read_progress,
+    read_whoami,
+)
 from tawny.client.sse import Parser
 from tawny.client.transport import (
     SECONDS,
+    SILENCE,
     check_url,
     content_of,
     headers,
@@ -23,16 +38,21 @@ from tawny.client.transport import (
     pause_before,
     unreachable,
 )
-from tawny.errors import InvalidRequest, RequestError
+from tawny.errors import InvalidRequest, RequestError, Unreachable
 
 Id = UUID | str
+
+_ENDS = ("completed", "failed", "cancelled")
+_TRIES = 3.0  # seconds for which a broken stream is tried again before a run is looked at instead
+_LOOKS = 30  # how often it is looked at before the stream is tried once more
 
 
 class AsyncClient:
     """A connection to a Tawny server, as whoever the key or token belongs to.
 
-    Requests that cannot be answered just now (no connection, 429, 502, 503, 504) are sent again for up to `timeout` seconds:
-    those that read, and those that are safe to repeat, as triggers and retries are by their idempotency key.
+    A request may take `timeout` seconds. One that cannot be answered just now (no connection, 429, 502, 503, 504) is sent again
+    for up to `patience` seconds (`timeout` unless given): those that read, and those that are safe to repeat, as triggers and
+    retries are by their idempotency key.
     """
 
     def __init__(
@@ -42,12 +62,14 @@ class AsyncClient:
         *,
         team_id: Id | None = None,
         timeout: float = SECONDS,
+        patience: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = check_url(url)
         self.jobs = AsyncJobs(self)
         self._team_id = str(team_id) if team_id else None
         self._timeout = timeout
+        self._patience = timeout if patience is None else patience
         self._http = httpx.AsyncClient(
             base_url=self.url, headers=headers(api_key), timeout=timeout, transport=transport, trust_env=False
         )
@@ -118,7 +140,7 @@ class AsyncClient:
             params={name: str(value) for name, value in (query or {}).items() if value is not None},
             headers={"idempotency-key": key} if key else None,
         )
-        deadline, attempt = monotonic() + self._timeout, 0
+        deadline, attempt = monotonic() + self._patience, 0
         while True:
             answer: httpx.Response | None = None
             try:
@@ -138,36 +160,49 @@ class AsyncClient:
             await asyncio.sleep(pause)
             attempt += 1
 
-    async def stream(self, path: str, after: str | None = None) -> AsyncIterator[Event]:
-        """The events of a stream, for as long as there are any; after a lost connection it goes on where it was."""
-        attempt = 0
-        while True:
+    async def stream(
+        self, path: str, after: str | None = None, *, until: float | None = None, patience: float | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """The events of a stream, for as long as there are any; after a lost connection it goes on where it was.
+
+        Unreachable when nothing has come through for `patience` seconds (the client's own unless given) of trying. It ends once
+        the clock `monotonic` has reached `until`, at most as long afterwards as the stream may be silent.
+        """
+        patience = self._patience if patience is None else patience
+        heard, attempt = monotonic(), 0
+        while until is None or monotonic() < until:
             try:
                 async with self._http.stream(
                     "GET",
                     path,
                     headers={"accept": "text/event-stream"} | ({"last-event-id": after} if after else {}),
-                    timeout=httpx.Timeout(self._timeout, read=60),
+                    timeout=httpx.Timeout(self._timeout, read=SILENCE),
                 ) as answer:
                     if answer.status_code == 204:
                         return
                     if not answer.is_success:
                         await answer.aread()
                         content_of(answer)
-                    parser, attempt = Parser(), 0
+                    parser = Parser()
                     async for line in answer.aiter_lines():
+                        heard, attempt = monotonic(), 0
+                        if until is not None and heard >= until:
+                            return
                         message = parser.feed(line)
                         if message is None:
                             continue
                         after = message.id or after
                         if message.kind != "open":
                             yield read_event(message.id, message.kind, message.data)
+                failure: Exception = Unreachable(f"{self.url} ended the stream of events without a word.")
             except httpx.HTTPError as error:
-                if attempt >= 5:
-                    raise unreachable(self.url, error) from error
+                failure = unreachable(self.url, error)
             except RequestError as error:
-                if error.status not in (429, 503) or attempt >= 5:
+                if error.status not in (429, 503):
                     raise
+                failure = error
+            if monotonic() - heard > patience:
+                raise failure
             await asyncio.sleep(pause_before(attempt))
             attempt += 1
 
@@ -253,28 +288,80 @@ class AsyncJobs:
             if not answer["has_more"]:
                 return
 
-    async def events(self, run_id: Id, *, after: int | None = None) -> AsyncIterator[Event]:
-        """Follow a run until it has ended: its events behind the number `after` (None: from now on), and its progress."""
-        async for event in self._client.stream(f"/v1/jobs/{run_id}/events", None if after is None else str(after)):
-            yield event
-            if event.kind in ("completed", "failed", "cancelled"):
-                return
+    async def timeline(self, run_id: Id) -> Mapping[str, Any]:
+        """Return what happened to a run: its attempts and its events, as the API shows them."""
+        answer: Mapping[str, Any] = await self._client.request("GET", f"/v1/jobs/{run_id}/timeline")
+        return answer
+
+    async def events(
+        self, run_id: Id, *, after: int | None = None, until: float | None = None, patience: float | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Follow a run until it has ended: its events behind the number `after` (None: from now on), and its progress.
+
+        `until` and `patience` as in `AsyncClient.stream`.
+        """
+        path, place = f"/v1/jobs/{run_id}/events", None if after is None else str(after)
+        async with aclosing(self._client.stream(path, place, until=until, patience=patience)) as stream:
+            async for event in stream:
+                yield event
+                if event.kind in _ENDS:
+                    return
+
+    async def follow(
+        self, run_id: Id, *, after: int | None = None, timeout: float | None = None, poll: float = 1.0
+    ) -> AsyncGenerator[Event, None]:
+        """Follow a run as `events` does, also where no stream gets through: then it is looked at each `poll` seconds.
+
+        It ends with the run's end. TimeoutError when that takes more than `timeout` seconds; the run goes on then.
+        """
+        deadline = None if timeout is None else monotonic() + timeout
+        # A stream is silent for that long, so that nearer to the deadline it could not be kept to.
+        until = None if deadline is None else deadline - SILENCE
+        while True:
+            try:
+                async with aclosing(self.events(run_id, after=after, until=until, patience=_TRIES)) as events:
+                    async for event in events:
+                        after = event.seq or after
+                        yield event
+                        if event.kind in _ENDS:
+                            return
+            except Unreachable:
+                pass
+            except RequestError as error:
+                if error.status != 503 and error.code != "unknown_route":
+                    raise
+            for _ in range(_LOOKS):
+                seen, timeline, run = after, await self.timeline(run_id), await self.view(run_id)
+                for event in read_facts(timeline, seen):
+                    after = event.seq
+                    yield event
+                if timeline["status"] in _ENDS:
+                    return
+                after = timeline["events"][-1]["seq"] if after is None else after
+                if run.progress is not None:
+                    yield read_progress(run)
+                if deadline is not None and monotonic() + poll > deadline:
+                    raise TimeoutError(f"The run {run_id} is still {run.status} after {timeout:g} seconds.")
+                await asyncio.sleep(poll)
 
     async def team_events(self, *, team_id: Id | None = None, after: str | None = None) -> AsyncIterator[Event]:
         """Follow all runs of a team, without an end."""
-        async for event in self._client.stream(f"/v1/teams/{await self._client.team(team_id)}/jobs/events", after):
-            yield event
+        path = f"/v1/teams/{await self._client.team(team_id)}/jobs/events"
+        async with aclosing(self._client.stream(path, after)) as stream:
+            async for event in stream:
+                yield event
 
     async def wait(self, run_id: Id, *, timeout: float | None = None, poll: float = 1.0) -> Run:
-        """Return the run once it has ended; TimeoutError when that takes more than `timeout` seconds. The run goes on then."""
-        deadline = None if timeout is None else monotonic() + timeout
-        while True:
-            run = await self.view(run_id)
-            if run.ended:
-                return run
-            if deadline is not None and monotonic() + poll > deadline:
-                raise TimeoutError(f"The run {run_id} is still {run.status} after {timeout:g} seconds.")
-            await asyncio.sleep(poll)
+        """Return the run once it has ended; TimeoutError when that takes more than `timeout` seconds. The run goes on then.
+
+        It follows the run's events, and looks at it each `poll` seconds where they do not get through.
+        """
+        run = await self.view(run_id)
+        if run.ended:
+            return run
+        async for _ in self.follow(run_id, timeout=timeout, poll=poll):
+            pass
+        return await self.view(run_id)
 
 
 def _moment(moment: str | datetime | None) -> str | None:

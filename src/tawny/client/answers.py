@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
@@ -133,6 +133,18 @@ def read_event(event_id: str | None, kind: str, data: Mapping[str, Any]) -> Even
         data.get("seq"),
         datetime.fromisoformat(at) if at else None,
     )
+
+
+def read_facts(timeline: Mapping[str, Any], after: int | None) -> Iterator[Event]:
+    """Make events of a timeline: those behind the number `after`; None: only the end of a run that has ended."""
+    for fact in timeline["events"]:
+        if fact["seq"] > after if after is not None else fact["kind"] in ("completed", "failed", "cancelled"):
+            yield read_event(str(fact["seq"]), fact["kind"], {**fact, "run_id": timeline["run_id"]})
+
+
+def read_progress(run: Run) -> Event:
+    """Make the event that says how far a run is."""
+    return read_event(None, "progress", {"run_id": run.id, "attempt": 0, "progress": run.progress})
 
 
 def read_whoami(answer: Mapping[str, Any]) -> Whoami:

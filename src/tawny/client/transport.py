@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from tawny import errors
-from tawny.errors import RequestError, TawnyError
+from tawny.errors import RequestError, TawnyError, Unreachable
 
 SECONDS: Final = 30.0
 """How long a request may take, and for how long one that cannot be answered is sent again."""
+
+SILENCE: Final = 20.0
+"""Seconds without a byte after which a stream is taken for lost: the server says that it is there each 15 seconds."""
 
 _AGAIN: Final = frozenset({429, 502, 503, 504})
 _LONGEST_PAUSE: Final = 5.0
@@ -22,10 +25,6 @@ _BY_STATUS: Final[Mapping[int, type[RequestError]]] = {
     for error in vars(errors).values()
     if isinstance(error, type) and issubclass(error, RequestError) and error is not RequestError
 }
-
-
-class Unreachable(TawnyError):
-    """The server did not answer, or not as a Tawny server does."""
 
 
 def check_url(url: str) -> str:
