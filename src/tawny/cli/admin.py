@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = typer.Typer(
-    no_args_is_help=True, help="What the operator does on this machine: teams, projects, keys, members, system runs."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    help="What the operator does on this machine: teams, projects, keys, members, system runs.",
 )
 
 Team = Annotated[UUID, typer.Option(metavar="ID", help="The team.")]

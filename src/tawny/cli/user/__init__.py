@@ -1,0 +1,1 @@
+"""The commands of those who use a server: each is a thin layer over `tawny.client`."""
