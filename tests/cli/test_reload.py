@@ -14,12 +14,12 @@ from tests.postgres import alive
 from tests.waiting import until
 from typer.testing import CliRunner
 
-from tawny import cli
+from tawny.cli import root
 from tawny.cli.reload import Reloader, folders
 
 
 def test_the_help_says_what_it_is_for() -> None:
-    said = CliRunner(env={"COLUMNS": "200"}).invoke(cli.app, ["serve", "--help"]).output
+    said = CliRunner(env={"COLUMNS": "200"}).invoke(root.app, ["serve", "--help"]).output
     assert "--reload" in said
     assert "For development: start again whenever a Python file" in said
 

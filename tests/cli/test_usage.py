@@ -15,6 +15,8 @@ from tests.commands import tawny
 from typer.main import get_command
 
 from tawny import __version__, cli
+from tawny.cli import root
+from tawny.cli.overview import ENTRIES, overview
 
 KEY = ("admin", "create-key", "--team", "01890000-0000-7000-8000-000000000000", "--permission", "jobs:read")
 
@@ -125,26 +127,51 @@ def test_version(say: Any) -> None:
     assert say("--version") == (0, f"tawny {__version__}\n", "")
 
 
-def test_help_loads_nothing_heavy() -> None:
-    heavy = ("pydantic", "asyncpg", "fastapi", "uvicorn", "structlog", "tawny.access", "tawny.jobs", "tawny.db.pool")
-    code = f"import json, sys, tawny.cli; print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
+HEAVY = ("pydantic", "asyncpg", "fastapi", "uvicorn", "structlog", "httpx", "rich", "tawny.access", "tawny.jobs", "tawny.db.pool")
+
+
+@pytest.mark.parametrize(("arguments", "light"), [(["--help"], ("typer", "asyncio")), (["jobs", "--help"], ())])
+def test_help_loads_nothing_heavy(arguments: list[str], light: tuple[str, ...]) -> None:
+    code = (
+        f"import json, sys, tawny.cli; tawny.cli.run({arguments!r});"
+        f"print(json.dumps([name for name in {HEAVY + light!r} if name in sys.modules]), file=sys.stderr)"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(loaded.stdout) == []
+    assert json.loads(loaded.stderr) == []
+
+
+def test_the_overview_fits_a_terminal_and_names_every_command(say: Any) -> None:
+    assert say("--help") == (0, overview(), "")
+    assert say() == (2, "", overview())
+    assert max(map(len, overview().splitlines())) <= 80
+    assert all(f"\n  {name} " in overview() for name in ENTRIES)
+
+
+@pytest.mark.parametrize(
+    "group", [name for name, command in get_command(root.app).commands.items() if hasattr(command, "commands")]
+)
+def test_a_group_alone_shows_its_help(say: Any, group: str) -> None:
+    code, out, err = say(group)
+    assert (code, out) == (2, "")
+    assert err == say(group, "--help")[1]
+    assert max(map(len, err.splitlines())) <= 80
 
 
 def commands() -> Iterator[Any]:
-    groups = [get_command(cli.app)]
+    groups = [get_command(root.app)]
     for group in groups:
         for command in getattr(group, "commands", {}).values():
             groups.append(command)
             if not hasattr(command, "commands"):
-                yield pytest.param(command, id=command.name)
+                yield pytest.param(command, id=command.callback.__module__.rpartition(".")[2] + "-" + command.name)
 
 
 @pytest.mark.parametrize("command", list(commands()))
-def test_every_command_takes_a_data_dir_and_explains_itself(command: Any) -> None:
+def test_every_command_says_where_it_works_and_explains_itself(command: Any) -> None:
     options = {name: parameter for parameter in command.params for name in parameter.opts}
-    assert "--data-dir" in options
+    for_users = ".user." in command.callback.__module__
+    assert ("--profile" if for_users else "--data-dir") in options
     assert command.help
+    assert "Example:" in command.help or not for_users
     assert all(getattr(option, "help", None) for name, option in options.items() if name.startswith("--") and not option.hidden)
     assert all(re.fullmatch(r"--[a-z-]+|[a-z_]+", name) for name in options)

@@ -15,8 +15,14 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; `tawny.cli.root` says which there are."""
-    if list(arguments) == ["--help"]:
+    first = arguments[0] if arguments else None
+    if first == "--help":
         print(overview(), end="")
+        return 0
+    if first == "--version":
+        import tawny
+
+        print(f"tawny {tawny.__version__}")
         return 0
     from tawny.cli import root
 

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -81,18 +81,8 @@ class _Root(TyperGroup):
 app = typer.Typer(name="tawny", cls=_Root, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        import tawny
-
-        print(f"tawny {tawny.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")] = False,
-) -> None:
+@app.callback(add_help_option=False)
+def _root() -> None:
     """Background jobs your users can see."""
 
 

@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 WITHOUT_TERMINAL: Final = 200
@@ -127,7 +128,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, to: C
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
     _give_way(made, [[_width(cell) for cell in row] for row in _cells(made)], cut, to.width)
-    to.print(made)
+    _print(made, to)
+
+
+def _print(made: Table, to: Console) -> None:
+    """Without the blanks that fill up lines."""
+    with to.capture() as captured:
+        to.print(made)
+    to.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def _cells(made: Any) -> list[Sequence[Any]]:
@@ -164,7 +172,7 @@ def facts(pairs: Mapping[str, object], *, to: Console) -> None:
     for name, value in pairs.items():
         if value is not None:
             made.add_row(name, value if isinstance(value, Text) else Text(clean_lines(value)))
-    to.print(made)
+    _print(made, to)
 
 
 def ago(moment: datetime | str | None, *, now: datetime | None = None) -> str:
