@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from tawny.cli.overview import ENTRIES, overview
+from tawny.cli.say import say
 from tawny.errors import RequestError, SettingsError, TawnyError, Unreachable
 
 FAILED: Final = 1
@@ -99,7 +100,7 @@ def run(arguments: Sequence[str]) -> int:
     except SettingsError as error:
         return _refuse(str(error), MISUSED)
     except Unreachable as error:
-        return _refuse(str(error), UNREACHABLE)
+        return _refuse(f"{error} Check the address, and that the server is running.", UNREACHABLE)
     except RequestError as error:
         return _refuse(_with_advice(error), _BY_STATUS.get(error.status, FAILED))
     except TawnyError as error:
@@ -123,7 +124,7 @@ def _with_advice(error: RequestError) -> str:
     """The server's sentence, and which command is next where that is known."""
     existing = error.details.get("existing_run_id")
     if existing:
-        return f"{error} It is {existing}: `tawny jobs watch {existing}` follows it."
+        return f"{error} It is {existing}; `tawny jobs watch {str(existing)[-8:]}` follows it."
     if error.status == 401 and error.code == "unauthenticated":
         return "The server does not know this key or sign-in (any more): run `tawny login`, or check TAWNY_API_KEY."
     if error.code == "insufficient_permission" and "sign in as a user" in str(error):
@@ -133,5 +134,5 @@ def _with_advice(error: RequestError) -> str:
 
 def _refuse(sentence: str, code: int) -> int:
     if sentence:
-        print(f"tawny: {sentence}", file=sys.stderr)
+        say(f"tawny: {sentence}")
     return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ SECONDS: Final = 30.0
 SILENCE: Final = 20.0
 """Seconds without a byte after which a stream is taken for lost: the server says that it is there each 15 seconds."""
 
+_ERRNO: Final = re.compile(r"^\[Errno -?\d+\] ")
 _AGAIN: Final = frozenset({429, 502, 503, 504})
 _LONGEST_PAUSE: Final = 5.0
 _BY_STATUS: Final[Mapping[int, type[RequestError]]] = {
@@ -75,7 +77,8 @@ def _error(answer: httpx.Response, content: dict[str, Any]) -> TawnyError:
 
 def unreachable(url: str, error: httpx.HTTPError) -> Unreachable:
     """Why there was no answer."""
-    return Unreachable(f"{url} cannot be reached: {str(error) or type(error).__name__}.")
+    why = _ERRNO.sub("", str(error)).rstrip(".") or type(error).__name__
+    return Unreachable(f"{url} cannot be reached: {why}.")
 
 
 def _place(answer: httpx.Response) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tawny.cli.say import say
 from tawny.cli.user import options, show
 from tawny.cli.user.params import text_of
 from tawny.cli.user.server import Server, connected
@@ -43,7 +44,7 @@ def list_(
         return
     if not found:
         names = ", ".join(provider["id"] for provider in offered)
-        show.note(f"Not connected to anything yet; there is {names}. Connect: tawny integrations add {offered[0]['id']}")
+        say(f"Not connected to anything yet; there is {names}. Connect: tawny integrations add {offered[0]['id']}")
         return
     rows = [
         (
@@ -119,7 +120,7 @@ def update(
     if as_json:
         show.document(changed)
         return
-    show.note(f"The integration with {provider} is {'on' if changed['enabled'] else 'off'} and up to date.")
+    say(f"The integration with {provider} is {'on' if changed['enabled'] else 'off'} and up to date.")
 
 
 @app.command()
@@ -140,7 +141,7 @@ def remove(
         path = f"{_path(server, project)}/{provider}"
         show.confirm(f"Forget the integration with {provider} and its secrets?", yes=yes)
         server.send("DELETE", path)
-    show.note(f"Forgot the integration with {provider}.")
+    say(f"Forgot the integration with {provider}.")
 
 
 @app.command()
@@ -183,7 +184,7 @@ def _show_setup(made: dict[str, Any], as_json: bool) -> None:
         show.document(made)
         return
     setup = made["webhook_setup"]
-    show.note(f"Connected to {made['provider']}. Next: enter this there, so that it calls.")
+    say(f"Connected to {made['provider']}. Next: enter this there, so that it calls.")
     show.facts(
         {
             "Webhook URL": setup["webhook_url"],

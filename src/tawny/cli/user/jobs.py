@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tawny.cli.say import say
 from tawny.cli.user import options, show
 from tawny.cli.user.params import read_params
 from tawny.cli.user.server import Server, connected, short
@@ -58,7 +59,7 @@ def types(profile: options.Profile = None, as_json: options.Json = False) -> Non
         return
     mine = [job_type for job_type in found if job_type["scope"] == "project"]
     if not mine:
-        show.note("This server has no job types that you could trigger. Its app defines them.")
+        say("This server has no job types that you could trigger. Its app defines them.")
         return
     rows = [(each["name"], _params_of(each["params_schema"]), _first_line(each)) for each in mine]
     show.table(["Type", "Params", "What it does"], rows, to=show.console(), cut=["What it does", "Params"])
@@ -102,9 +103,9 @@ def list_(
     elif runs:
         _show_runs(runs, slugs, limit)
     elif project or any(asked.values()):
-        show.note("No run is like that.")
+        say("No run is like that.")
     else:
-        show.note("No runs yet. Start one: tawny jobs trigger TYPE  (`tawny jobs types` lists them)")
+        say("No runs yet. Start one: tawny jobs trigger TYPE  (`tawny jobs types` lists them)")
 
 
 def _show_runs(runs: list[Run], slugs: dict[str, str], limit: int) -> None:
@@ -126,7 +127,7 @@ def _show_runs(runs: list[Run], slugs: dict[str, str], limit: int) -> None:
         cut=["Project", "Type"],
     )
     if len(runs) == limit:
-        show.note(f"The newest {limit}; --limit shows more.")
+        say(f"The newest {limit}; --limit shows more.")
 
 
 def _progress(run: Run) -> str:
@@ -246,13 +247,13 @@ def trigger(
         )
     if wait:
         if not as_json:
-            show.note(f"Triggered {made.job_type}: {made.id}")
+            say(f"Triggered {made.job_type}: {made.id}")
         _watch(made.id, profile, team, seconds, as_json=as_json, after=0)
     elif as_json:
         show.document(made)
     else:
         print(made.id)
-        show.note(f"Triggered {made.job_type}. Next: `tawny jobs watch {short(made.id)}` follows it.")
+        say(f"Triggered {made.job_type}. Next: `tawny jobs watch {short(made.id)}` follows it.")
 
 
 @app.command()
@@ -299,7 +300,7 @@ def _show_end(run: Run) -> None:
     """How it ended on stderr, what came of it on stdout."""
     took = f" in {_took(run)}" if run.started_at else ""
     error = f": {show.clean_lines(run.error)}" if run.error else "."
-    show.note(f"{run.job_type} {run.status}{took}{error}")
+    say(f"{run.job_type} {run.status}{took}{error}")
     if run.result is not None:
         print(show.clean_lines(_json(run.result)))
 
@@ -319,7 +320,7 @@ def cancel(
     with connected(profile, team=team) as server:
         run_id = server.run_id(run)
         server.client.jobs.cancel(run_id, include_pending=True)
-    show.note(f"Asked it to stop. Next: `tawny jobs watch {short(run_id)}` shows when it has.")
+    say(f"Asked it to stop. Next: `tawny jobs watch {short(run_id)}` shows when it has.")
 
 
 @app.command()
@@ -347,7 +348,7 @@ def retry(
         show.document(made)
     else:
         print(made.id)
-        show.note(f"Triggered {made.job_type} again. Next: `tawny jobs watch {short(made.id)}` follows it.")
+        say(f"Triggered {made.job_type} again. Next: `tawny jobs watch {short(made.id)}` follows it.")
 
 
 @app.command()
@@ -371,7 +372,7 @@ def logs(
         run_id = server.run_id(run)
         shown = _show_lines(server, run_id, follow, level, as_json)
     if not shown and not as_json:
-        show.note("Nothing was logged." if not level else f"Nothing was logged at {level} or above.")
+        say("Nothing was logged." if not level else f"Nothing was logged at {level} or above.")
 
 
 def _show_lines(server: Server, run_id: str, follow: bool, level: str | None, as_json: bool) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tawny.cli.say import say
 from tawny.cli.user import options, show
 from tawny.cli.user.server import connected, short
 from tawny.errors import NotFound
@@ -35,7 +36,7 @@ def list_(team: options.Team = None, profile: options.Profile = None, as_json: o
         show.document(keys)
         return
     if not keys:
-        show.note("No keys yet. Make one: tawny keys create ci --permission jobs:read,jobs:write")
+        say("No keys yet. Make one: tawny keys create ci --permission jobs:read,jobs:write")
         return
     rows = [
         (
@@ -85,7 +86,7 @@ def create(
         show.document(made)
         return
     print(made["api_key"])
-    show.note(f"Made the key {name} ({made['id']}). It is shown only now. Next: set it as TAWNY_API_KEY where it is used.")
+    say(f"Made the key {name} ({made['id']}). It is shown only now. Next: set it as TAWNY_API_KEY where it is used.")
 
 
 @app.command()
@@ -108,4 +109,4 @@ def revoke(
             raise NotFound(f"There is no one key with the id {key!r}; `tawny keys list` shows them.")
         show.confirm(f"Revoke the key {show.clean(found[0]['name'])} (…{found[0]['last4']})?", yes=yes)
         server.send("DELETE", f"{path}/{found[0]['id']}")
-    show.note(f"Revoked the key {show.clean(found[0]['name'])}.")
+    say(f"Revoked the key {show.clean(found[0]['name'])}.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tawny.cli.say import say
 from tawny.cli.user import options, profiles, show
 from tawny.cli.user.profiles import Named, Profile
 from tawny.cli.user.server import LOCAL, access, anonymous, connected
@@ -48,9 +49,9 @@ def login(
     with anonymous(url) as client:
         if code is None:
             client.request("POST", "/v1/auth/send-code", body={"email": email})
-            show.note(f"A code was mailed to {email}. (Without a mail server it is in the log of `tawny serve`.)")
+            say(f"A code was mailed to {email}. (Without a mail server it is in the log of `tawny serve`.)")
             if not show.interactive():
-                show.note("Next: run the same command with --code as well.")
+                say("Next: run the same command with --code as well.")
                 return
             code = show.ask("The code")
         signed_in = _as_user(client, email, code, team) if as_user else _as_key(client, email, code, team)
@@ -106,7 +107,7 @@ def _chosen(teams: list[Named], wanted: str | None) -> Named:
             return found
         if not show.interactive():
             raise typer.BadParameter(f"you are not in a team {wanted!r}; yours are: {slugs}.", param_hint="--team")
-        show.note(f"You are not in a team {wanted!r}.")
+        say(f"You are not in a team {wanted!r}.")
         wanted = None
 
 
@@ -136,8 +137,8 @@ def _greet(name: str, kept: Profile, as_json: bool) -> None:
         return
     team = f", team {kept.team.slug}" if kept.team else ""
     project = f", project {kept.project.slug}" if kept.project else ""
-    show.note(f"Signed in to {kept.url} as {kept.email}{team}{project}. It is remembered in {profiles.place()}.")
-    show.note("Next: `tawny jobs types` shows what you can run.")
+    say(f"Signed in to {kept.url} as {kept.email}{team}{project}. It is remembered in {profiles.shown_place()}.")
+    say("Next: `tawny jobs types` shows what you can run.")
 
 
 def _with_only_project(name: str, kept: Profile, team: Named, client: Client) -> Profile:
@@ -173,13 +174,13 @@ def logout(profile: options.Profile = None) -> None:
     name = profiles.chosen(profile)
     known = profiles.load(name)
     if known is None:
-        show.note(f"There is nothing to forget: no profile {name}.")
+        say(f"There is nothing to forget: no profile {name}.")
         return
     if known.token is not None:
         _end_session(name)
     profiles.forget(name)
     kept = " The key stays good until it is revoked." if known.api_key else ""
-    show.note(f"Forgot the profile {name} of {known.url}.{kept}")
+    say(f"Forgot the profile {name} of {known.url}.{kept}")
 
 
 def _end_session(name: str) -> None:
@@ -187,7 +188,7 @@ def _end_session(name: str) -> None:
         with connected(name, user=True) as server:
             server.send("POST", "/v1/auth/logout")
     except TawnyError as error:
-        show.note(f"The session could not be ended on the server, and ends by itself: {error}")
+        say(f"The session could not be ended on the server, and ends by itself: {error}")
 
 
 def whoami(profile: options.Profile = None, as_json: options.Json = False) -> None:

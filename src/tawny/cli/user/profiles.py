@@ -47,6 +47,14 @@ def place() -> Path:
     return folder / "tawny" / FILE
 
 
+def shown_place() -> str:
+    """The file as people write it."""
+    try:
+        return f"~/{place().relative_to(Path.home())}"
+    except ValueError:
+        return str(place())
+
+
 def chosen(name: str | None) -> str:
     """The name of the profile that is meant: the one named, that of TAWNY_PROFILE, or `default`."""
     return name or os.environ.get("TAWNY_PROFILE") or DEFAULT
@@ -98,7 +106,7 @@ def _read() -> dict[str, Any]:
 
 
 def _unreadable(why: str) -> SettingsError:
-    return SettingsError(f"{place()} cannot be read ({why}): mend it, or delete it and run `tawny login`.")
+    return SettingsError(f"{shown_place()} cannot be read ({why}): mend it, or delete it and run `tawny login`.")
 
 
 def _write(profiles: dict[str, Any]) -> None:
@@ -119,4 +127,6 @@ def _write(profiles: dict[str, Any]) -> None:
                 Path(name).unlink()
             raise
     except OSError as error:
-        raise SettingsError(f"{file} cannot be written ({error.strerror}): let TAWNY_URL and TAWNY_API_KEY say it.") from None
+        raise SettingsError(
+            f"{shown_place()} cannot be written ({error.strerror}): let TAWNY_URL and TAWNY_API_KEY say it."
+        ) from None

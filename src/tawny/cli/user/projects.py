@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tawny.cli.say import say
 from tawny.cli.user import options, profiles, show
 from tawny.cli.user.profiles import Named
 from tawny.cli.user.server import connected
@@ -32,7 +33,7 @@ def list_(team: options.Team = None, profile: options.Profile = None, as_json: o
         show.document(projects)
         return
     if not projects:
-        show.note("No projects yet. Make one: tawny projects create shop")
+        say("No projects yet. Make one: tawny projects create shop")
         return
     rows = [
         ("*" if project["id"] == mine else "", project["slug"], project["name"], show.ago(project["created_at"]), project["id"])
@@ -63,7 +64,7 @@ def create(
     if as_json:
         show.document(made)
         return
-    show.note(f"Made the project {made['slug']} ({made['id']}). Next: `tawny projects use {made['slug']}` chooses it.")
+    say(f"Made the project {made['slug']} ({made['id']}). Next: `tawny projects use {made['slug']}` chooses it.")
 
 
 @app.command()
@@ -79,7 +80,7 @@ def use(project: Which, profile: options.Profile = None) -> None:
             raise not_remembered()
         found = server.find_project(project)
         profiles.remember(server.access.name, project=found)
-    show.note(f"The project is {found.slug} from now on. Next: `tawny jobs types` shows what you can run.")
+    say(f"The project is {found.slug} from now on. Next: `tawny jobs types` shows what you can run.")
 
 
 @app.command()
@@ -107,7 +108,7 @@ def rename(
     if as_json:
         show.document(changed)
         return
-    show.note(f"The project is now called {show.clean(changed['name'])}, with the slug {changed['slug']}.")
+    say(f"The project is now called {show.clean(changed['name'])}, with the slug {changed['slug']}.")
 
 
 @app.command()
@@ -124,4 +125,4 @@ def delete(project: Which, team: options.Team = None, yes: options.Yes = False, 
         server.send("DELETE", f"/v1/projects/{project_id}")
         if server.profile and server.profile.project and server.profile.project.id == project_id:
             profiles.remember(server.access.name, project=None)
-    show.note(f"Deleted the project {project}.")
+    say(f"Deleted the project {project}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -181,8 +182,10 @@ class Server:
         """The id of the run that is meant: itself, or the end of it as lists show it."""
         if is_uuid(text):
             return text
+        if not re.fullmatch(r"[0-9a-fA-F-]{4,36}", text):
+            raise typer.BadParameter(f"{text!r} is neither an id nor the end of one, of at least 4 characters.", param_hint="RUN")
         ids = [run.id for run in islice(self.client.jobs.iter(team_id=self.team_id(), page=200), LOOKED_THROUGH)]
-        found = [run_id for run_id in ids if run_id.endswith(text.lower())] if len(text) >= 4 else []
+        found = [run_id for run_id in ids if run_id.endswith(text.lower())]
         if len(found) > 1:
             raise typer.BadParameter(f"{text!r} is the end of several runs: {', '.join(found[:3])}.", param_hint="RUN")
         if not found:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from tawny.cli.say import say
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -21,6 +23,12 @@ WITHOUT_TERMINAL: Final = 200
 
 WIDE: Final = 110
 """Columns from which on there is room for whole ids."""
+
+GAP: Final = 2
+"""Blanks between two columns."""
+
+LEAST: Final = 12
+"""Columns of text that a column that gives way keeps while others could give way too."""
 
 _STYLES: Final = {
     "completed": "green",
@@ -84,11 +92,6 @@ def _plain(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def note(sentence: str) -> None:
-    """Tell people something that is no answer."""
-    print(sentence, file=sys.stderr, flush=True)
-
-
 def ask(question: str, default: str | None = None) -> str:
     """Ask for a text on stderr."""
     return str(typer.prompt(question, default=default, err=True)).strip()
@@ -101,7 +104,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if not interactive():
         raise typer.BadParameter("there is no terminal to ask at; say it with --yes.", param_hint="--yes")
     if not typer.confirm(question, err=True):
-        note("Nothing was changed.")
+        say("Nothing was changed.")
         raise typer.Abort
 
 
@@ -122,13 +125,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, to: C
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        made.add_column(column, no_wrap=True, overflow="ellipsis", min_width=0 if column in cut else len(column))
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
-    _give_way(made, [[_width(cell) for cell in row] for row in _cells(made)], cut, to.width)
+    cells = [[cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row] for row in rows]
+    needed = [max(len(column), *(row[at].cell_len for row in cells)) for at, column in enumerate(columns)]
+    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    widths = fitted(needed, to.width - GAP * (len(needed) - 1), [columns.index(column) for column in cut])
+    for column, width in zip(columns, widths, strict=True):
+        made.add_column(column, no_wrap=True, overflow="ellipsis", width=width)
+    for row in cells:
+        made.add_row(*row)
     _print(made, to)
+
+
+def fitted(needed: Sequence[int], room: int, cut: Sequence[int]) -> list[int]:
+    """Widths that fit into the room: the widest of the columns in `cut` give way first, then the widest of all."""
+    widths = list(needed)
+    for candidates, least in ((cut, LEAST), (range(len(widths)), 1)):
+        while sum(widths) > room and any(widths[at] > least for at in candidates):
+            widths[max(candidates, key=widths.__getitem__)] -= 1
+    return widths
 
 
 def _print(made: Table, to: Console) -> None:
@@ -136,29 +150,6 @@ def _print(made: Table, to: Console) -> None:
     with to.capture() as captured:
         to.print(made)
     to.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
-
-
-def _cells(made: Any) -> list[Sequence[Any]]:
-    return [[column.header, *column.cells] for column in made.columns]
-
-
-def _width(cell: Any) -> int:
-    from rich.text import Text
-
-    return cell.cell_len if isinstance(cell, Text) else len(cell)
-
-
-def _give_way(made: Any, widths: Sequence[Sequence[int]], cut: Sequence[str], room: int) -> None:
-    """Give each column that is not to be cut all it needs, as far as there is room, so that only the others shrink."""
-    needed = [max(column) for column in widths]
-    if sum(needed) + 2 * len(needed) <= room:
-        return
-    fixed = sum(need + 2 for need, column in zip(needed, made.columns, strict=True) if column.header not in cut)
-    if fixed + 8 * len(cut) > room:
-        return
-    for need, column in zip(needed, made.columns, strict=True):
-        if column.header not in cut:
-            column.width = need
 
 
 def facts(pairs: Mapping[str, object], *, to: Console) -> None:
@@ -189,7 +180,9 @@ def _rough(seconds: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time: `0.4s`, `12s`, `3m 20s`, `2h 05m`."""
+    """A length of time: `40ms`, `1.2s`, `12s`, `3m 20s`, `2h 05m`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
     if seconds < 10:
         return f"{seconds:.1f}s"
     if seconds < 60:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tawny.cli.say import say
 from tawny.cli.user import options, profiles, show
 from tawny.cli.user.profiles import Named
 from tawny.cli.user.server import connected
@@ -28,7 +29,7 @@ def list_(profile: options.Profile = None, as_json: options.Json = False) -> Non
         show.document(teams)
         return
     if not teams:
-        show.note("You are in no team. Ask an admin of one to invite you.")
+        say("You are in no team. Ask an admin of one to invite you.")
         return
     mine = kept.team.id if kept and kept.team else None
     rows = [("*" if team["id"] == mine else "", team["slug"], team["name"], team["role"], team["id"]) for team in teams]
@@ -52,7 +53,7 @@ def use(
         found = server.find_team(team)
         project = server.profile.project if server.profile.team == found else None
         profiles.remember(server.access.name, team=Named(found.id, found.slug), project=project)
-    show.note(f"The team is {found.slug} from now on. Next: `tawny projects use` chooses a project.")
+    say(f"The team is {found.slug} from now on. Next: `tawny projects use` chooses a project.")
 
 
 def not_remembered() -> SettingsError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import typer
 
+from tawny.cli.say import say
 from tawny.cli.user import show
 from tawny.cli.user.server import Server
 from tawny.errors import TawnyError
@@ -65,7 +66,7 @@ class Watch:
 
     def _do(self, choice: Choice) -> None:
         if choice == "leave":
-            show.note(f"The run goes on: `tawny jobs watch {self._run_id}` follows it again.")
+            say(f"The run goes on: `tawny jobs watch {self._run_id}` follows it again.")
             raise KeyboardInterrupt
         if choice == "cancel":
             self._server.client.jobs.cancel(self._run_id, include_pending=True)
@@ -90,7 +91,7 @@ def _ask_what_to_do() -> Choice:
     try:
         answer = show.ask("\nCancel the run (c), leave it running (l), or go on watching (w)?", "l").lower()
     except (KeyboardInterrupt, typer.Abort):
-        show.note("")
+        say("")
         return "leave"
     return "cancel" if answer.startswith("c") else "watch" if answer.startswith("w") else "leave"
 
@@ -128,7 +129,7 @@ class _Plain(_Screen):
     def show(self, event: Event) -> None:
         said = self._of_progress(event.data) if event.kind == "progress" else sentence(event)
         if said:
-            show.note(said)
+            say(said)
 
     def _of_progress(self, progress: Any) -> str | None:
         processed, total = progress["processed"], progress["total"]
