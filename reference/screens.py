@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.commands import Serving, environment
+from tests.postgres import eventually
 
 from reference.terminal import Terminal
 
@@ -47,8 +48,6 @@ class Desk:
         return said[times - 1]
 
     def wait(self, fact: Callable[[], bool]) -> None:
-        from tests.postgres import eventually
-
         eventually(fact, 60)
 
     def sign_in(self, terminal: Terminal, *, user: bool = False, times: int = 1) -> str:
@@ -61,6 +60,15 @@ class Desk:
         terminal.wait_for("The code")
         terminal.type(self.code(times))
         return terminal.finish()
+
+    def restart(self) -> None:
+        """Stop the server as Ctrl-C does, and start it again at the same address."""
+        port = self.serving.address.rpartition(":")[2]
+        self.serving.press_ctrl_c()
+        self.serving.ended()
+        self.serving.__exit__()
+        self.serving = Serving(self.serving.folder, "--port", port, "--app", "exporter:app")
+        self.serving.wait_until_up()
 
     def go(self) -> None:
         """Let the runs that stopped at `stop_at` go on."""
@@ -77,9 +85,12 @@ def desk(folder: Path) -> Iterator[Desk]:
     place = folder / "server"
     place.mkdir(parents=True)
     (place / "exporter.py").write_text(APP.read_text())
-    with Serving(place, "--port", "0", "--app", "exporter:app") as serving:
-        serving.wait_until_up()
-        yield Desk(folder, serving)
+    made = Desk(folder, Serving(place, "--port", "0", "--app", "exporter:app"))
+    try:
+        made.serving.wait_until_up()
+        yield made
+    finally:
+        made.serving.__exit__()
 
 
 EXPORT: Final = "tawny jobs trigger invoice_export --param month=2026-01"

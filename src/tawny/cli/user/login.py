@@ -54,7 +54,7 @@ def login(
                 say("Next: run the same command with --code as well.")
                 return
             code = show.ask("The code")
-        signed_in = _as_user(client, email, code, team) if as_user else _as_key(client, email, code, team)
+        signed_in = _as_user(client, email, code, team, known) if as_user else _as_key(client, email, code, team)
     kept = _merged(known, Profile(client.url, email, **signed_in))
     profiles.save(name, kept)
     _greet(name, kept, as_json)
@@ -87,10 +87,22 @@ def _agent_login(client: Client, email: str, code: str, *, team_id: str | None) 
     return client.request("POST", "/v1/auth/agent-login", body={"email": email, "code": code, "team_id": team_id})
 
 
-def _as_user(client: Client, email: str, code: str, team: str | None) -> dict[str, Any]:
+def _as_user(client: Client, email: str, code: str, team: str | None, known: Profile | None) -> dict[str, Any]:
     answer = client.request("POST", "/v1/auth/verify-code", body={"email": email, "code": code})
     teams = [Named(each["id"], each["slug"]) for each in answer["teams"]]
-    return {"token": answer["token"], "team": _chosen(teams, team) if teams else None}
+    return {"token": answer["token"], "team": _chosen_if_any(teams, team, known)}
+
+
+def _chosen_if_any(teams: list[Named], wanted: str | None, known: Profile | None) -> Named | None:
+    """The team that is meant, if that can be told. The code is used up by now, so this refuses nothing."""
+    before = known.team if known else None
+    if not teams or (wanted is None and before in teams):
+        return before if before in teams else None
+    try:
+        return _chosen(teams, wanted)
+    except typer.BadParameter as error:
+        say(f"No team is chosen: {error.message} `tawny teams use` does that.")
+        return None
 
 
 def _chosen(teams: list[Named], wanted: str | None) -> Named:
@@ -115,7 +127,7 @@ def _merged(known: Profile | None, new: Profile) -> Profile:
     """A key and a session of the same user on the same server are kept beside each other, and so is what was chosen."""
     if known is None or (known.url, known.email) != (new.url, new.email):
         return new
-    team = new.team if new.api_key else known.team or new.team
+    team = new.team or known.team
     same_team = team is not None and known.team is not None and team.id == known.team.id
     return Profile(
         new.url,

@@ -74,7 +74,8 @@ def _credential(name: str, known: Profile, *, team: str | None, user: bool) -> s
             f"Only a user can do this, and you are signed in with a key: run `tawny login --user{_option(name)}` first.",
             code="user_required",
         )
-    elsewhere = team is not None and known.key_team is not None and team not in (known.key_team.id, known.key_team.slug)
+    meant = team or (known.team.id if known.team else None)
+    elsewhere = meant is not None and known.key_team is not None and meant not in (known.key_team.id, known.key_team.slug)
     credential = known.token if user or (elsewhere and known.token) else known.api_key or known.token
     if credential is None:
         raise Unauthenticated(f"There is no key{_as(name)}: run `tawny login{_option(name)}`.", code="not_signed_in")

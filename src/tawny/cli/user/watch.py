@@ -52,7 +52,7 @@ class Watch:
         run = self._server.client.jobs.view(self._run_id)
         while True:
             try:
-                if not run.ended or self._as_lines:
+                if not run.ended or self._as_lines or self._after is not None:
                     self._follow(run)
                 return self._server.client.jobs.view(self._run_id)
             except TimeoutError:
