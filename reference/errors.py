@@ -17,6 +17,8 @@ from tawny.errors import RequestError
 from tawny.runs import FAILURE_CODES
 
 SOURCE = Path(tawny.__file__).parent
+NOT_ANSWERS = {"client", "cli"}
+"""Rooms whose refusals no server answers with."""
 
 _INTRODUCTION = """\
 An answer that refuses something is JSON with `error`, a sentence for people, and `code`, a stable word for programs. Some have
@@ -48,9 +50,13 @@ def page() -> str:
 
 def _refusals() -> Iterator[Refusal]:
     """Each code once, with every sentence that the code itself spells out."""
-    found = sorted({refusal for path in SOURCE.rglob("*.py") for refusal in _refusals_in(path)})
+    found = sorted({refusal for path in _sources() for refusal in _refusals_in(path)})
     for (status, word), same in groupby(found, key=itemgetter(0, 1)):
         yield status, word, " ".join(text for _, _, text in same if re.search(r"\w", text)) or "–"
+
+
+def _sources() -> Iterator[Path]:
+    yield from (path for path in SOURCE.rglob("*.py") if path.relative_to(SOURCE).parts[0] not in NOT_ANSWERS)
 
 
 def _refusals_in(path: Path) -> Iterator[Refusal]:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import Final
 
@@ -20,7 +21,15 @@ class Terminal:
     def __init__(self, folder: Path, environment: Mapping[str, str], *, columns: int = 80, rows: int = 30) -> None:
         self._socket = f"tawny-{os.getpid()}-{token_hex(4)}"
         self._folder = folder
-        self._environment = {**environment, "PS1": f"{PROMPT} ", "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "ENV": ""}
+        self._place = TemporaryDirectory(prefix="tawny-tmux-")
+        self._environment = {
+            **environment,
+            "TMUX_TMPDIR": self._place.name,
+            "PS1": f"{PROMPT} ",
+            "TERM": "xterm-256color",
+            "LC_ALL": "C.UTF-8",
+            "ENV": "",
+        }
         self._columns, self._rows = columns, rows
 
     def __enter__(self) -> Terminal:
@@ -36,6 +45,7 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self._tmux("kill-server")
+        self._place.cleanup()
 
     def run(self, command: str) -> str:
         """Type a command on an empty screen, wait until it is over, and return the screen."""

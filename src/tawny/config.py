@@ -33,7 +33,7 @@ Source = Literal["default", "tawny.toml", "environment", "command line"]
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
 # Those who use a server set these, not those who run one: they are read by the commands for users.
-_OF_USERS = frozenset({"TAWNY_URL", "TAWNY_API_KEY", "TAWNY_PROFILE"})
+OF_USERS = frozenset({"TAWNY_URL", "TAWNY_API_KEY", "TAWNY_PROFILE"})
 # Kubernetes puts these into every pod that runs beside a service named `tawny`.
 _SERVICE_LINK = re.compile(r"TAWNY_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_.*)?")
 
@@ -242,7 +242,7 @@ def _from_file(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable in _OF_USERS or _is_service_link(variable, value):
+        if not variable.startswith(PREFIX) or variable in OF_USERS or _is_service_link(variable, value):
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in Settings.model_fields:

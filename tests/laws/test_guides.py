@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from tawny.cli import app
-from tawny.config import PREFIX, Settings
+from tawny.cli.root import app
+from tawny.config import OF_USERS, PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs/guides").glob("*.md"))
@@ -108,10 +108,13 @@ def test_lines_for_a_shell_name_only_what_there_is(guide: Path) -> None:
 
 def unknown_in(lines: str) -> set[str]:
     """The settings and the commands in these lines for a shell that Tawny does not have."""
-    settings = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
-    commands = {f"tawny {name}" for name in get_command(app).commands}
-    named = re.findall(rf"\b{PREFIX}\w+|(?<![\w/.:])tawny [a-z]+", lines)
-    return set(named) - settings - commands
+    settings = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | OF_USERS
+    commands = get_command(app).commands
+    calls = re.findall(r"(?<![\w/.:])tawny ([a-z]+)(?: ([a-z]+))?", lines)
+    unknown = {f"tawny {name}" for name, _ in calls if name not in commands}
+    groups = {name: command.commands for name, command in commands.items() if hasattr(command, "commands")}
+    unknown |= {f"tawny {name} {inner}" for name, inner in calls if name in groups and inner not in groups[name]}
+    return unknown | (set(re.findall(rf"\b{PREFIX}\w+", lines)) - settings)
 
 
 def test_what_there_is_not_is_seen() -> None:
