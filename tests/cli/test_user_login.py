@@ -59,6 +59,7 @@ async def test_somebody_at_a_terminal_is_asked(person: Person, world: World, ema
 
 
 async def test_a_sign_in_is_remembered_for_its_user_alone(person: Person, world: World, email: str, code_for: Code) -> None:
+    person.file.parent.mkdir(parents=True, mode=0o755)
     sign_in(person, world, email, code_for)
     profile = person.profiles["default"]
     assert profile["url"] == world.served.url

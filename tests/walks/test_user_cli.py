@@ -59,6 +59,10 @@ def test_from_nothing_to_a_run_that_was_watched_stopped_and_left(at: Desk) -> No
         terminal.type("c")
         assert terminal.finish().endswith("code=1")
 
+        # Whoever reads our output may have had enough.
+        assert terminal.run("tawny jobs types --json | head -1; echo code=${PIPESTATUS[0]}").splitlines()[1] == "["
+        assert "Broken" not in terminal.run("tawny jobs types --json | true")
+
         # What a failed run says, and tables that fit.
         failed = terminal.run("tawny jobs trigger contact_import --wait; echo code=$?")
         assert "attempt 1 failed: TimeoutError: crm did not answer" in failed

@@ -94,7 +94,9 @@ def run(arguments: Sequence[str]) -> int:
     130 interrupted. What Tawny says no with becomes one sentence on stderr. Anything else is a bug, and shows its traceback.
     """
     try:
-        return app(arguments, prog_name="tawny", standalone_mode=False) or 0
+        code = app(arguments, prog_name="tawny", standalone_mode=False) or 0
+        sys.stdout.flush()
+        return code
     except typer.TyperException as error:
         return _misused(error)
     except SettingsError as error:

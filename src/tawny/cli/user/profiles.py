@@ -114,6 +114,7 @@ def _write(profiles: dict[str, Any]) -> None:
     file = place()
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.parent.chmod(0o700)
         handle, name = mkstemp(dir=file.parent, prefix=f".{FILE}-")  # only its user may read it
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as written:
