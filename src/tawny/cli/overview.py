@@ -29,6 +29,7 @@ SECTIONS: Final = {
         Entry("projects", "tawny.cli.user.projects", "List, make, rename and delete projects; choose one"),
         Entry("teams", "tawny.cli.user.teams", "List your teams; choose one"),
         Entry("keys", "tawny.cli.user.keys", "List, make and revoke the agent keys of a team"),
+        Entry("mcp", "tawny.cli.user.mcp", "Serve the tools for agents over stdin and stdout"),
         Entry("integrations", "tawny.cli.user.integrations", "Connect projects to other services"),
     ),
 }
