@@ -12,6 +12,10 @@ def mcp(profile: Profile = None) -> None:
 
     It goes where your sign-in goes, or to TAWNY_URL with TAWNY_API_KEY. Agents that speak HTTP need none of this: they use the
     server's /mcp themselves.
+
+    \b
+    Example:
+      TAWNY_URL=https://tawny.example.com TAWNY_API_KEY=tawny_… tawny mcp
     """
     from tawny.cli.user.server import access
     from tawny.mcp.bridge import bridge
