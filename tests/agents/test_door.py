@@ -12,6 +12,8 @@ from tests.agents.conftest import agent
 
 from api.world import World
 
+pytestmark = pytest.mark.walk
+
 
 async def ask(client: Client, tool: str, **arguments: Any) -> tuple[bool, Any]:
     """Whether it was granted, and what came back: the object, or the sentence."""

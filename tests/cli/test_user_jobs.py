@@ -21,6 +21,8 @@ from tawny.db.ids import uuid7
 from tawny.jobs import LEVELS
 from tawny.runs import Claimed, Flushed, LogLine
 
+pytestmark = pytest.mark.walk
+
 
 async def flush(world: World, claimed: Claimed, processed: int, total: int = 10, message: str | None = None, **more: Any) -> None:
     said = json.dumps({"processed": processed, "total": total} | ({"message": message} if message else {}))

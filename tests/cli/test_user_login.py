@@ -13,6 +13,8 @@ from api.world import World
 from cli.conftest import Person
 from tawny.db.ids import uuid7
 
+pytestmark = pytest.mark.walk
+
 Code = Callable[[str], str]
 
 

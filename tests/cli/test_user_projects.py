@@ -12,6 +12,8 @@ from api.world import World
 from cli.conftest import Person
 from tawny.access import PERMISSIONS
 
+pytestmark = pytest.mark.walk
+
 SECRET = "sk_live_0123456789"
 
 

@@ -23,6 +23,8 @@ from tawny.jobs import LEVELS
 from tawny.runs import Claimed, Flushed
 from tawny.runs import LogLine as Line
 
+pytestmark = pytest.mark.walk
+
 
 def test_the_client_that_blocks_is_made_of_the_other_one() -> None:
     assert MADE.read_text() == made(), "run scripts/client"

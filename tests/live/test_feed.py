@@ -91,18 +91,21 @@ async def test_listeners_who_come_and_go_while_much_happens_miss_nothing(town: T
         done.set()
 
     async def follow() -> list[tuple[str, int]]:
-        seen, heard = [], await town.listen()
-        start = heard.ids[-1]
-        while not (done.is_set() and sorted(seen + heard.seen) == await town.all_events()):
+        seen: list[tuple[str, int]] = []
+        heard = await town.listen()
+        while not done.is_set():
             await asyncio.sleep(0.01)
-            await heard.stop()
-            seen += heard.seen
-            heard = await town.listen(heard.ids[-1] if heard.ids else start)
+            if heard.facts:  # who leaves before having heard anything would begin at the same place for ever
+                await heard.stop()
+                seen += heard.seen
+                heard = await town.listen(heard.ids[-1])
+        while len(seen + heard.seen) < len(await town.all_events()):
+            await asyncio.sleep(0.01)
         return seen + heard.seen
 
     listeners = [asyncio.create_task(follow()) for _ in range(10)]
     await asyncio.sleep(0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(town.listeners) < 10:
             await asyncio.sleep(0.005)
         await happen()

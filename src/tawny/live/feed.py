@@ -111,14 +111,24 @@ class Feed:
         joining: _Joining[Subscription[Place]] = _Joining(team_id, 0, asyncio.get_running_loop().create_future())
         self._joining_teams.append(joining)
         self._wanted.set()
-        return await joining.done
+        try:
+            return await joining.done
+        except asyncio.CancelledError:
+            if seated := _seated(joining.done):
+                self.leave_team(team_id, seated)
+            raise
 
     async def join_run(self, run_id: UUID, seq: int) -> Subscription[int]:
         """Listen to a run of which events up to `seq` are known to exist, from the next look on."""
         joining: _Joining[Subscription[int]] = _Joining(run_id, seq, asyncio.get_running_loop().create_future())
         self._joining_runs.append(joining)
         self._wanted.set()
-        return await joining.done
+        try:
+            return await joining.done
+        except asyncio.CancelledError:
+            if seated := _seated(joining.done):
+                self.leave_run(run_id, seated)
+            raise
 
     def leave_team(self, team_id: UUID, subscription: Subscription[Place]) -> None:
         """Stop sending a team's events to this listener."""
@@ -214,6 +224,11 @@ class Feed:
             if row["id"] in self._runs:
                 _send(self._runs[row["id"]].listeners, message)
         self._shown = shown
+
+
+def _seated(done: asyncio.Future[Seat]) -> Seat | None:
+    """The seat of somebody who went in the very moment in which it was given."""
+    return done.result() if done.done() and not done.cancelled() else None
 
 
 def _send(listeners: Collection[Subscription[Any]], message: Message) -> None:
