@@ -81,6 +81,42 @@ async def test_who_had_heard_nothing_goes_on_from_the_opening(town: Town) -> Non
     assert [run for run, _ in again.seen] == [missed]
 
 
+async def test_listeners_who_come_and_go_while_much_happens_miss_nothing(town: Town) -> None:
+    """Ten listeners, each of whom comes back again and again from where it was."""
+    done = asyncio.Event()
+
+    async def happen() -> None:
+        for _ in range(60):
+            await town.trigger()
+        done.set()
+
+    async def follow() -> list[tuple[str, int]]:
+        seen: list[tuple[str, int]] = []
+        heard = await town.listen()
+        while not done.is_set():
+            await asyncio.sleep(0.01)
+            if heard.facts:  # who leaves before having heard anything would begin at the same place for ever
+                await heard.stop()
+                seen += heard.seen
+                heard = await town.listen(heard.ids[-1])
+        while len(seen + heard.seen) < len(await town.all_events()):
+            await asyncio.sleep(0.05)
+            if heard.task is not None and heard.task.done():  # its connection broke: it comes back, as clients do
+                seen += heard.seen
+                heard = await town.listen(heard.ids[-1])
+        return seen + heard.seen
+
+    listeners = [asyncio.create_task(follow()) for _ in range(10)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        while sum("open" in heard.kinds for heard in town.listeners) < 10:  # who is not let in yet need not hear the first run
+            await asyncio.sleep(0.005)
+        await happen()
+        results = await asyncio.gather(*listeners)
+    events = await town.all_events()
+    assert all(sorted(seen) == events for seen in results)
+
+
 async def test_a_feed_that_starts_anew_goes_on_where_the_old_one_was(town: Town, pool: Pool) -> None:
     heard = await town.listen()
     await town.trigger()
