@@ -16,8 +16,11 @@ pytestmark = pytest.mark.walk
 
 NEIGHBOURS = 100
 
+# The last of a run's three crashes may be that of a neighbour who took the worker down.
+WITH_ITS_WORKER = "Given up after 3 crashes: the worker died while this run was on it."
+
 # How each ends: status, code, and how its error begins.
-ENDS = {
+ENDS: dict[str, tuple[str, str | None, str | tuple[str, ...]]] = {
     "raises_base_exception": ("failed", "handler_failed", "NotEvenAnException: out of the ordinary"),
     "raises_base_exception_in_a_thread": ("failed", "handler_failed", "NotEvenAnException: out of the ordinary"),
     "exits": ("failed", "handler_failed", "SystemExit: 3"),
@@ -40,8 +43,8 @@ ENDS = {
     "leaves_threads": ("completed", None, ""),
     "leaves_a_process": ("completed", None, ""),
     "floods_its_log": ("completed", None, ""),
-    "dies": ("failed", "poisoned", "Given up after 3 crashes: its process exited with code 7."),
-    "crashes": ("failed", "poisoned", "Given up after 3 crashes: its process was killed by SIGSEGV."),
+    "dies": ("failed", "poisoned", ("Given up after 3 crashes: its process exited with code 7.", WITH_ITS_WORKER)),
+    "crashes": ("failed", "poisoned", ("Given up after 3 crashes: its process was killed by SIGSEGV.", WITH_ITS_WORKER)),
     "eats_memory": ("failed", "handler_failed", "MemoryError"),
     "takes_its_worker_down": ("failed", "poisoned", "Given up after 3 crashes: its process exited with code 66."),
 }
