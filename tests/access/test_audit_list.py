@@ -126,7 +126,7 @@ async def test_no_other_team_is_ever_seen(filled: Connection, team_id: UUID, whe
 async def test_an_entry_is_told_whole(conn: Connection, team_id: UUID, add_user: AddUser) -> None:
     admin = await add_user("admin")
     project = await create_project(conn, admin, team_id, name="Web", slug="web")
-    page = await list_audit(conn, admin, team_id, where=AuditFilter(), limit=1)
+    page = await list_audit(conn, admin, team_id, where=AuditFilter(resource_type="project"), limit=1)
     entry = json.loads(page.entries[0])
     moment = await conn.fetchval("select created_at from audit_log where resource_id = $1", project.id)
     assert UUID(entry.pop("id"))
