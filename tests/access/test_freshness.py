@@ -100,6 +100,7 @@ async def test_a_slow_answer_counts_from_when_it_was_asked(
     assert authenticator.cached(header) is None
 
 
+@pytest.mark.slow
 async def test_every_process_refuses_a_revoked_key_by_itself(pool: Pool, make_key: MakeKey, conn: Connection) -> None:
     """With the real clock."""
     header = f"Bearer {await make_key()}"

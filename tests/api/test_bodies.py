@@ -122,6 +122,7 @@ async def send_chunks_until_answered(world: World, request_head: bytes) -> Raw:
         writer.close()
 
 
+@pytest.mark.slow
 async def test_an_endless_body_in_chunks_is_refused_at_the_limit_and_cut(world: World) -> None:
     head = world.head(
         "POST", f"/v1/teams/{world.team_id}/jobs/trigger", "content-type: application/json", "transfer-encoding: chunked"
@@ -130,6 +131,7 @@ async def test_an_endless_body_in_chunks_is_refused_at_the_limit_and_cut(world: 
     assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
+@pytest.mark.slow
 async def test_an_endless_body_of_nobody_is_cut_as_well(world: World) -> None:
     head = b"POST /v1/jobs/x/cancel HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
     answer = await asyncio.wait_for(send_chunks_until_answered(world, head), 10)

@@ -172,6 +172,7 @@ async def test_a_token_with_another_header_is_refused(world: World) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_a_revoked_key_is_refused_soon(world: World) -> None:
     assert (await world.list()).status_code == 200
     owner = Actor("user", world.owner_id, {world.team_id: "owner"}, user_id=world.owner_id)
@@ -184,6 +185,7 @@ async def test_a_revoked_key_is_refused_soon(world: World) -> None:
     await until(refused, "the refusal of a revoked key")
 
 
+@pytest.mark.slow
 async def test_a_key_dies_with_its_makers_membership(world: World) -> None:
     admin = await world.add_user("admin")
     key = await world.add_key(maker=admin)

@@ -91,6 +91,7 @@ async def test_a_run_is_followed_to_its_end(world: World) -> None:
     assert (answer.status_code, answer.content) == (204, b"")
 
 
+@pytest.mark.slow
 async def test_who_comes_back_with_the_last_id_misses_nothing(world: World) -> None:
     async with listening(world, of_team(world)) as listener:
         await world.made()
@@ -129,6 +130,7 @@ async def test_who_may_not_list_may_not_follow_the_team(world: World) -> None:
     assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_role")
 
 
+@pytest.mark.slow
 async def test_a_key_that_is_revoked_ends_its_streams(world: World) -> None:
     key = await world.add_key()
     owner = Actor("user", world.owner_id, {world.team_id: "owner"}, user_id=world.owner_id)
@@ -138,6 +140,7 @@ async def test_a_key_that_is_revoked_ends_its_streams(world: World) -> None:
         assert await listener.ended()
 
 
+@pytest.mark.slow
 async def test_a_listener_who_may_not_list_any_more_hears_no_more(world: World) -> None:
     admin = await world.add_user("admin")
     async with listening(world, of_team(world), as_=await world.token(admin.id)) as listener:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
+import pytest
 from tests.waiting import until
 
 from api.world import World, refusal, serve
 
 
+@pytest.mark.slow
 async def test_who_floods_is_slowed_down_and_nobody_else(world: World, database_url: str, tmp_path: Path) -> None:
     await world.made()
     path = f"/v1/teams/{world.team_id}/jobs/trigger"

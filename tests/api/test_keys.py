@@ -128,6 +128,7 @@ async def test_nobody_makes_a_key_for_the_whole_system_over_http(world: World) -
         assert "system:read" in refused.json()["error"]
 
 
+@pytest.mark.slow
 async def test_a_key_is_good_until_it_expires(world: World, admin: str) -> None:
     soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     made = (await create(world, admin, expires_at=soon)).json()
@@ -141,6 +142,7 @@ async def test_a_key_is_good_until_it_expires(world: World, admin: str) -> None:
         await until(refused, "the refusal of a key that has expired")
 
 
+@pytest.mark.slow
 async def test_a_revoked_key_is_refused_by_every_server_within_a_second(
     world: World, admin: str, database_url: str, tmp_path: Path
 ) -> None:

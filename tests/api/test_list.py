@@ -73,6 +73,7 @@ async def test_fifty_runs_are_a_page_unless_another_limit_is_asked_for(world: Wo
     assert len(await ids(world, limit=1)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 7, 50])
 async def test_a_walk_over_a_burst_returns_every_run_once(world: World, limit: int) -> None:
     await world.conn.execute(BURST, world.team_id, world.project_id, 500)
@@ -80,6 +81,7 @@ async def test_a_walk_over_a_burst_returns_every_run_once(world: World, limit: i
     assert await walk(world, limit) == [str(row["id"]) for row in expected]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 7, 50])
 async def test_a_walk_loses_and_doubles_nothing_while_new_runs_arrive(world: World, limit: int) -> None:
     await world.conn.execute(BURST, world.team_id, world.project_id, 500)

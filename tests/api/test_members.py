@@ -61,6 +61,7 @@ async def test_a_role_is_changed(world: World) -> None:
     assert (row["changes"], row["resource_id"]) == ('{"role": {"after": "admin", "before": "member"}}', member.id)
 
 
+@pytest.mark.slow
 async def test_another_role_holds_for_the_user_and_their_keys_within_a_second(
     world: World, database_url: str, tmp_path: Path
 ) -> None:
@@ -92,6 +93,7 @@ async def test_another_role_holds_for_the_user_and_their_keys_within_a_second(
         await becomes(200)
 
 
+@pytest.mark.slow
 async def test_who_is_removed_is_out_with_their_keys_within_a_second(world: World) -> None:
     user = await world.add_user("admin")
     token, key = await world.token(user.id), await world.add_key(maker=user)

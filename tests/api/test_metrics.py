@@ -133,6 +133,7 @@ async def test_without_a_database_there_are_none(world: World) -> None:
     assert (await world.send("GET", "/metrics", as_=None)).status_code == 200
 
 
+@pytest.mark.slow
 async def test_a_server_starts_without_the_library_of_metrics() -> None:
     program = "import sys, tawny.api.app\nprint('prometheus_client' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)

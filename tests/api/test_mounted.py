@@ -85,6 +85,7 @@ async def test_errors_keep_their_shape_and_name_the_document_where_it_is(shop: M
     assert (await shop.send("DELETE", "/v1/job-types")).headers["allow"] == "GET, HEAD"
 
 
+@pytest.mark.slow
 async def test_the_document_says_where_its_paths_begin(shop: Mounted) -> None:
     document = (await shop.http.get(f"{ROOT}/openapi.json")).json()
     assert document["servers"] == [{"url": ROOT}]

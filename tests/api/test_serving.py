@@ -15,6 +15,7 @@ from tawny.runs import enlist
 from waiting import until
 
 
+@pytest.mark.slow
 async def test_a_server_takes_back_the_runs_of_a_dead_worker(world: World) -> None:
     worker_id, claimed = await world.running()
     assert (await world.view(claimed.id)).json()["job_run"]["status"] == "running"

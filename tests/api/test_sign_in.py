@@ -154,6 +154,7 @@ async def test_the_five_codes_of_an_hour_are_counted_for_each_address(world: Wor
     assert (await post(world, SEND, email=email)).status_code == 429
 
 
+@pytest.mark.slow
 async def test_servers_on_one_database_share_the_limit(world: World, database_url: str, tmp_path: Path) -> None:
     email = await known_address(world)
     with serve(database_url, tmp_path / "b") as second, serve(database_url, tmp_path / "c") as third:
@@ -167,6 +168,7 @@ async def test_codes_are_counted_for_each_client_too(world: World) -> None:
     assert [answer.status_code for answer in answers] == [200] * 30 + [429]
 
 
+@pytest.mark.slow
 async def test_a_client_cannot_invent_where_it_comes_from(world: World, database_url: str, tmp_path: Path) -> None:
     async def statuses(at: Served, said: str) -> Counter[int]:
         """What 31 requests get that each say something else about where they come from."""
@@ -224,6 +226,7 @@ async def test_one_code_sprayed_over_many_addresses_is_soon_a_429(world: World) 
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 3600
 
 
+@pytest.mark.slow
 async def test_a_hundred_who_show_one_right_code_make_one_session(world: World, database_url: str, tmp_path: Path) -> None:
     email = await known_address(world)
     code = await world.code_for(email)
@@ -397,6 +400,7 @@ async def test_nobody_is_refused(world: World) -> None:
 # Out
 
 
+@pytest.mark.slow
 async def test_a_token_is_refused_everywhere_once_its_user_has_logged_out(
     world: World, database_url: str, tmp_path: Path
 ) -> None:

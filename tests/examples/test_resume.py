@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from examples.resume import EVERY, app
 from tests.examples.conftest import FloorOf
 from tests.waiting import until
@@ -11,6 +12,7 @@ from tests.waiting import until
 from tawny.testing import run
 
 
+@pytest.mark.slow
 async def test_the_next_worker_goes_on_where_the_last_one_saved(floor_of: FloorOf) -> None:
     floor = await floor_of(app)
     run_id = await floor.trigger("import_catalogue", items=3 * EVERY)
@@ -33,5 +35,6 @@ def test_from_a_checkpoint_only_the_rest_is_imported() -> None:
     assert [report.processed for report in outcome.progress] == list(range(41, 51))
 
 
+@pytest.mark.slow
 def test_nothing_is_saved_of_what_a_checkpoint_has_not_reached() -> None:
     assert run(app, "import_catalogue", {"items": 3 * EVERY}, cancel_after=EVERY + 5).checkpoint == EVERY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from examples.rows_and_checkpoint import PAGE, app
 from tests.examples.conftest import FloorOf
 from tests.waiting import until
@@ -13,6 +14,7 @@ from tawny.testing import run_async
 PAGES = 20
 
 
+@pytest.mark.slow
 async def test_rows_and_checkpoint_agree_when_the_worker_goes_and_in_the_end(floor_of: FloorOf) -> None:
     floor = await floor_of(app)
     run_id = await floor.trigger("load_readings", pages=PAGES)

@@ -161,6 +161,7 @@ def test_without_a_setting_no_other_folder_may_be_read(folder: str, monkeypatch:
     assert failure.value.message == NOT_ALLOWED
 
 
+@pytest.mark.slow
 def test_the_default_is_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_parse", lambda source: ast.Module([], []))  # parsing it all takes ten seconds
     port = FakePort()

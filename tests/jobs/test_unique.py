@@ -58,6 +58,7 @@ def test_other_values_are_another_key(params: dict[str, Any]) -> None:
     assert key(params) != key({})
 
 
+@pytest.mark.slow
 def test_a_set_is_the_same_in_any_order_and_in_any_process() -> None:
     tags = ["a", "b", "c", "d", "e"]
     assert key({"tags": tags}) == key({"tags": tags[::-1]})

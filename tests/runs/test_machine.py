@@ -64,6 +64,7 @@ def never(outcomes: str, taken: Counter[str]) -> set[str]:
     return {outcome.strip() for outcome in outcomes.split(",")} - taken.keys()
 
 
+@pytest.mark.slow
 def test_a_short_walk_finds_all_as_the_model_says(database_url: str) -> None:
     taken = drive(database_url, examples=50, steps=30)
     assert taken["steps"] > 700

@@ -280,6 +280,7 @@ def the_life() -> Life:
     return live()
 
 
+@pytest.mark.slow
 def test_the_search_is_bounded_and_goes_everywhere() -> None:
     life = the_life()
     print(f"{len(life.rows)} states, {len(life.steps)} steps")

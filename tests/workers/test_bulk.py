@@ -99,6 +99,7 @@ async def test_each_run_is_retried_once(bulk: Bulk) -> None:
     assert by == [(f"manual:{bulk.floor.actor.label}", "pending")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["it raises", "another attempt has it"])
 async def test_a_crash_in_the_middle_neither_loses_nor_doubles(
     bulk: Bulk, pool: Pool, monkeypatch: pytest.MonkeyPatch, how: str

@@ -111,6 +111,7 @@ async def test_what_outlasts_the_drain_is_given_back_without_a_charge(floor) -> 
     assert await floor.facts(run_id) == ["triggered", "started", "released"]
 
 
+@pytest.mark.slow
 async def test_a_handler_that_blocks_its_loop_for_two_leases_loses_nothing(floor) -> None:
     @floor.app.job("blocks")
     async def blocks(run: Run) -> dict:
@@ -123,6 +124,7 @@ async def test_a_handler_that_blocks_its_loop_for_two_leases_loses_nothing(floor
     assert (row["status"], json.loads(row["result"]), row["crashes"]) == ("completed", {"attempt": 1}, 0)
 
 
+@pytest.mark.slow
 async def test_a_handler_sees_that_the_lease_was_lost_and_the_run_begins_anew_uncharged(floor) -> None:
     seen = []
     started = threading.Event()
@@ -151,6 +153,7 @@ async def test_a_handler_sees_that_the_lease_was_lost_and_the_run_begins_anew_un
     assert set(await floor.facts(run_id)) >= {"released"}
 
 
+@pytest.mark.slow
 async def test_a_lost_attempt_can_write_nothing_and_its_crash_is_forgiven(floor) -> None:
     refused = []
     started, taken = threading.Event(), threading.Event()
@@ -282,6 +285,7 @@ async def test_a_cancel_reaches_the_handler_within_a_beat_without_any_notificati
         assert (await floor.ended(run_id))["status"] == "cancelled"
 
 
+@pytest.mark.slow
 async def test_a_run_of_a_dead_worker_goes_on_from_its_checkpoint(floor) -> None:
     @floor.app.job("resumes")
     async def resumes(run: Run) -> dict:
@@ -318,6 +322,7 @@ class Counting:
             self.statements[name] += 1
 
 
+@pytest.mark.slow
 async def test_a_million_reports_of_progress_cost_two_statements_a_beat(floor, monkeypatch: pytest.MonkeyPatch) -> None:
     counting = Counting(monkeypatch)
 

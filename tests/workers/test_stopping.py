@@ -51,6 +51,7 @@ def test_who_has_crashed_twice_is_alone_save_the_servers_own_jobs(name: str, cra
     assert kind_of(job, claimed, isolating=False) == "async"
 
 
+@pytest.mark.slow
 async def test_an_async_handler_that_ignores_a_cancel_is_interrupted_after_its_grace(floor) -> None:
     interrupted = asyncio.Event()
 
@@ -205,6 +206,7 @@ async def _until_it_starts_again(floor, *, drain: float = 0.0) -> AsyncIterator[
     await working
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "status"), [({"timeout": "0.1s"}, "failed"), ({}, "cancelled")], ids=["timeout", "cancel"])
 @pytest.mark.parametrize("kind", ["async", "plain"])
 async def test_a_handler_that_does_not_stop_ends_its_run_and_the_worker_starts_again(floor, kind, options, status) -> None:

@@ -83,6 +83,7 @@ async def test_the_databases_own_errors_reach_the_handler(floor) -> None:
     assert str(row["error"]).startswith("UniqueViolationError")
 
 
+@pytest.mark.slow
 async def test_an_attempt_that_lost_its_run_stores_nothing(floor) -> None:
     """The run is given to nobody else here, only taken away: what matters is that the row is not this attempt's any more."""
     raised: list[BaseException] = []
