@@ -46,6 +46,10 @@ def say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
         (("work", "--concurrency", "0"), "--concurrency on the command line should be greater than or equal to 1."),
         (("admin", "create-team", "A"), "--owner"),
         (("admin", "create-team"), "name"),
+        (("dev-revenuecat", "--latency", "quick"), "--latency: it should be milliseconds such as 50ms"),
+        (("dev-revenuecat", "--fault", "fire"), "there is no fault 'fire'; there is server_error, "),
+        (("dev-revenuecat", "--fault", "reset:often"), "'often' is not a probability such as 0.1."),
+        (("dev-revenuecat", "--fault", "reset@here"), "there is no route 'here'; there is projects, "),
         (("admin", "create-project", "s", "--team", "mine"), "--team"),
         ((*KEY, "--expires-in", "soon"), "--expires-in: it should be a duration such as 30s, 5m, 1h or 2d."),
         ((*KEY, "--expires-in", "999999999999d"), "--expires-in"),
@@ -170,7 +174,8 @@ def commands() -> Iterator[Any]:
 def test_every_command_says_where_it_works_and_explains_itself(command: Any) -> None:
     options = {name: parameter for parameter in command.params for name in parameter.opts}
     for_users = ".user." in command.callback.__module__
-    assert ("--profile" if for_users else "--data-dir") in options
+    for_developers = ".dev_" in command.callback.__module__
+    assert for_developers or ("--profile" if for_users else "--data-dir") in options
     assert command.help
     assert "Example:" in command.help or not for_users
     assert all(getattr(option, "help", None) for name, option in options.items() if name.startswith("--") and not option.hidden)

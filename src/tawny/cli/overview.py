@@ -32,6 +32,9 @@ SECTIONS: Final = {
         Entry("mcp", "tawny.cli.user.mcp", "Serve the tools for agents over stdin and stdout"),
         Entry("integrations", "tawny.cli.user.integrations", "Connect projects to other services"),
     ),
+    "Develop": (
+        Entry("dev-revenuecat", "tawny.cli.dev_revenuecat", "Be RevenueCat, with made-up customers, for trying out a sync"),
+    ),
 }
 
 ENTRIES: Final = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
@@ -62,4 +65,4 @@ def overview() -> str:
 
 
 def _lines(entries: tuple[Entry, ...]) -> str:
-    return "".join(f"  {entry.name:12}  {entry.summary}\n" for entry in entries)
+    return "".join(f"  {entry.name:14}  {entry.summary}\n" for entry in entries)

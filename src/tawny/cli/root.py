@@ -59,7 +59,7 @@ def _load(name: str) -> Any:
     found = getattr(module, "app", None)
     if found is None:
         found = typer.Typer(add_completion=False, rich_markup_mode=None)
-        found.command(name)(getattr(module, name))
+        found.command(name)(getattr(module, name.replace("-", "_")))
     command = get_command(found)
     command.name = name
     return command
