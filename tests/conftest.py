@@ -90,6 +90,8 @@ async def _migrate(url: str) -> None:
 
 
 TABLES = (
+    "schedule_ticks",
+    "schedules",
     "run_logs",
     "run_events",
     "job_runs",

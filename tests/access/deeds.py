@@ -10,7 +10,7 @@ from uuid import UUID
 from tests.access.door import ANN, CLIENT, SECRET
 from tests.runs.conftest import app
 
-from tawny import access, builtin, integrations, runs
+from tawny import access, builtin, integrations, runs, schedules
 from tawny.access import Action, Actor, Attempt, Resource
 from tawny.access.codes import make_code
 from tawny.db.pool import Connection
@@ -56,6 +56,12 @@ class Office:
     async def run(self, **more: Any) -> UUID:
         where = {"team_id": self.team_id, "project_id": self.project_id}
         return (await runs.trigger(self.conn, self.owner, app.jobs["export"], **where, **more)).id
+
+    async def schedule(self) -> schedules.Schedule:
+        params = {"month": "a-secret-of-theirs"}
+        return await schedules.create_schedule(
+            self.conn, self.owner, app.jobs, self.project_id, job_type="export", cron="0 2 * * *", params=params
+        )
 
     async def connect(self) -> integrations.Saved:
         return await integrations.connect(self.conn, self.owner, KEYRING, self.project_id, provider=PROVIDER, config=CONFIG)
@@ -284,6 +290,38 @@ async def trigger_system(office: Office) -> AsyncIterator[Left | None]:
     yield None
     made = await runs.trigger_system(office.conn, HOST, app.jobs["sweep"])
     yield office.left("create", "job_run", made.id, by=HOST, team_id=None)
+
+
+@of("schedules.create_schedule")
+async def create_schedule(office: Office) -> AsyncIterator[Left | None]:
+    yield None
+    made = await office.schedule()
+    yield office.left("create", "schedule", made.id, secrets=("a-secret-of-theirs",))
+
+
+@of("schedules.update_schedule")
+async def update_schedule(office: Office) -> AsyncIterator[Left | None]:
+    made = await office.schedule()
+    yield None
+    params = {"month": "another-secret"}
+    await schedules.update_schedule(office.conn, office.owner, app.jobs, office.project_id, made.id, params=params, enabled=False)
+    yield office.left("update", "schedule", made.id, secrets=("a-secret-of-theirs", "another-secret"))
+
+
+@of("schedules.delete_schedule")
+async def delete_schedule(office: Office) -> AsyncIterator[Left | None]:
+    made = await office.schedule()
+    yield None
+    await schedules.delete_schedule(office.conn, office.owner, office.project_id, made.id)
+    yield office.left("delete", "schedule", made.id)
+
+
+@of("schedules.run_now")
+async def run_now(office: Office) -> AsyncIterator[Left | None]:
+    made = await office.schedule()
+    yield None
+    run = await schedules.run_now(office.conn, office.owner, app.jobs, office.project_id, made.id)
+    yield office.left("create", "job_run", run.id, secrets=("a-secret-of-theirs",))
 
 
 @of("integrations.connect")

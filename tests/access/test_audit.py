@@ -16,12 +16,12 @@ from tests.access.deeds import DEEDS, HOST, KEYRING, PROVIDER, Left, Office
 from tests.access.door import ANN, SECRET, Door
 from tests.runs.conftest import app
 
-from tawny import access, integrations, runs
+from tawny import access, integrations, runs, schedules
 from tawny.access import Actor, AuditFilter, signature_of
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, NotFound, RequestError
 
-ROOMS = (access, runs, integrations)
+ROOMS = (access, runs, integrations, schedules)
 
 READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "access.find_project": lambda o: access.find_project(o.conn, o.owner, o.project_id),
@@ -44,6 +44,8 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
         o.conn, o.owner, app.jobs["export"], team_id=o.team_id, project_id=o.project_id
     ),
     "runs.require_role_to_retry": lambda o: runs.require_role_to_retry(o.conn, o.owner, uuid4()),
+    "schedules.find_schedule": lambda o: schedules.find_schedule(o.conn, o.owner, o.project_id, uuid4()),
+    "schedules.list_schedules": lambda o: schedules.list_schedules(o.conn, o.owner, o.project_id),
     "runs.list_runs": lambda o: runs.list_runs(o.conn, o.owner, o.team_id, where=runs.Filter(), limit=5),
 }
 SILENT = {

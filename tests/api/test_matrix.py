@@ -14,8 +14,8 @@ from uuid import UUID
 
 import pytest
 
-from api.world import World
-from tawny import integrations
+from api.world import World, app
+from tawny import integrations, schedules
 from tawny.access import PERMISSIONS, Actor, invite
 from tawny.access.key_text import new_key
 from tawny.access.operations import HOST_PERMISSIONS
@@ -105,6 +105,12 @@ async def right_requests(world: World, caller: Caller) -> dict[str, Right]:
         "GET /v1/projects/{project_id}": Right(path=here),
         "PATCH /v1/projects/{project_id}": Right({"name": "Renamed"}, here),
         "DELETE /v1/projects/{project_id}": Right(path={"project_id": await world.add_project()}),
+        "GET /v1/projects/{project_id}/schedules": Right(path=here),
+        "POST /v1/projects/{project_id}/schedules": Right({"job_type": "export", "cron": "0 2 * * *"}, here),
+        "GET /v1/projects/{project_id}/schedules/{schedule_id}": Right(path=await scheduled(world)),
+        "PATCH /v1/projects/{project_id}/schedules/{schedule_id}": Right({"enabled": False}, await scheduled(world)),
+        "DELETE /v1/projects/{project_id}/schedules/{schedule_id}": Right(path=await scheduled(world)),
+        "POST /v1/projects/{project_id}/schedules/{schedule_id}/run": Right(path=await scheduled(world)),
         "GET /v1/projects/{project_id}/integrations/providers": Right(path=here),
         "GET /v1/projects/{project_id}/integrations": Right(path=here),
         "POST /v1/projects/{project_id}/integrations": Right({"provider": "revenuecat", "config": config}, here),
@@ -137,6 +143,13 @@ async def connected(world: World) -> dict[str, Any]:
     config = {"api_key": "sk_of_the_matrix"}
     await integrations.connect(world.conn, world.owner, keyring, project_id, provider="revenuecat", config=config)
     return {"project_id": project_id, "provider": "revenuecat"}
+
+
+async def scheduled(world: World) -> dict[str, Any]:
+    """A project with a schedule."""
+    project_id = await world.add_project()
+    made = await schedules.create_schedule(world.conn, world.owner, app.jobs, project_id, job_type="export", cron="0 2 * * *")
+    return {"project_id": project_id, "schedule_id": made.id}
 
 
 async def key_id(world: World) -> UUID:

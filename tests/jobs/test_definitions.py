@@ -159,7 +159,8 @@ def test_a_wrong_definition_is_refused_with_one_sentence(handler: Any, options: 
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"cron": ""}, "cron must be an expression"),
+        ({"cron": ""}, "cron must be five fields"),
+        ({"cron": "0 0 31 2 *"}, "cron cannot be read: bad day-of-month"),
         ({"cron": 5}, "cron must be an expression"),
         ({"timezone": "Mars/Olympus"}, "timezone must be a name"),
         ({"timezone": "../etc/passwd"}, "timezone must be a name"),

@@ -45,6 +45,20 @@ REFUSALS = {
     "GET /v1/projects/{project_id}": "test_projects.py::test_unknown_foreign_malformed_and_deleted_projects_are_the_same_404",
     "PATCH /v1/projects/{project_id}": "test_projects.py::test_a_wrong_change_is_refused_by_name",
     "DELETE /v1/projects/{project_id}": "test_projects.py::test_unknown_foreign_malformed_and_deleted_projects_are_the_same_404",
+    "GET /v1/projects/{project_id}/schedules": "test_schedules.py::test_unknown_foreign_and_deleted_schedules_are_the_same_404",
+    "POST /v1/projects/{project_id}/schedules": "test_schedules.py::test_what_is_wrong_is_refused_when_it_is_saved",
+    "GET /v1/projects/{project_id}/schedules/{schedule_id}": (
+        "test_schedules.py::test_unknown_foreign_and_deleted_schedules_are_the_same_404"
+    ),
+    "PATCH /v1/projects/{project_id}/schedules/{schedule_id}": (
+        "test_schedules.py::test_a_wrong_change_is_refused_and_changes_nothing"
+    ),
+    "DELETE /v1/projects/{project_id}/schedules/{schedule_id}": (
+        "test_schedules.py::test_unknown_foreign_and_deleted_schedules_are_the_same_404"
+    ),
+    "POST /v1/projects/{project_id}/schedules/{schedule_id}/run": (
+        "test_schedules.py::test_run_now_is_refused_while_a_run_is_active"
+    ),
     "GET /v1/projects/{project_id}/integrations/providers": (
         "test_integrations.py::test_a_project_of_another_team_is_an_unknown_one"
     ),

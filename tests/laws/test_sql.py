@@ -48,7 +48,7 @@ def test_each_query_that_changes_several_runs_has_locked_them_in_one_order() -> 
 def test_each_query_that_fills_several_places_or_slots_does_so_in_one_order() -> None:
     filling = {query.name: query.sql for _, query in QUERIES if re.search(r"unnest\(.*\bdo nothing", query.sql, re.DOTALL)}
     del filling["flush"]  # log lines of runs that it has locked
-    assert set(filling) == {"trigger_many", "set_places"}
+    assert set(filling) == {"trigger_many", "trigger_scheduled", "set_places"}
     for name, sql in filling.items():
         assert re.search(r"order by .*\n *on conflict", sql), name
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tawny.access.actor import Actor
-from tawny.access.audit import ACTIONS, RESOURCES, Action, Resource, Signature, leave, signature_of
+from tawny.access.audit import ACTIONS, RESOURCES, Action, Resource, Signature, differences, leave, signature_of
 from tawny.access.audit_list import AuditFilter, AuditPage, list_audit
 from tawny.access.email import check_email
 from tawny.access.invitations import Invitation, accept, invite, list_invitations, my_invitations, withdraw
@@ -125,6 +125,7 @@ __all__ = [
     "create_project",
     "create_team",
     "delete_project",
+    "differences",
     "end_session",
     "ensure_user",
     "find_project",

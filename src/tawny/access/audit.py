@@ -13,7 +13,9 @@ from tawny.access.statements import queries
 from tawny.db.pool import Connection
 
 Action = Literal["create", "update", "delete"]
-Resource = Literal["api_key", "integration", "invitation", "job_run", "mcp_call", "member", "project", "session", "team"]
+Resource = Literal[
+    "api_key", "integration", "invitation", "job_run", "mcp_call", "member", "project", "schedule", "session", "team"
+]
 
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 RESOURCES: Final[tuple[Resource, ...]] = get_args(Resource)

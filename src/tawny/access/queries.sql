@@ -157,10 +157,15 @@ order by created_at, id;
 update projects set name = :name, slug = :slug where id = :project_id and team_id = :team_id;
 
 -- name: delete_project(project_id, team_id)!
--- The secrets of what it was connected to go with it: nobody could delete them afterwards.
+-- The secrets of what it was connected to go with it: nobody could delete them afterwards. Its schedules are due no more.
 with disconnected as (
     update integrations
     set deleted_at = date_trunc('milliseconds', clock_timestamp()), secrets = '{}', config = '{}', enabled = false
+    where project_id = :project_id and team_id = :team_id and deleted_at is null
+),
+unscheduled as (
+    update schedules
+    set deleted_at = date_trunc('milliseconds', clock_timestamp()), next_at = null, look_at = null
     where project_id = :project_id and team_id = :team_id and deleted_at is null
 )
 update projects set deleted_at = date_trunc('milliseconds', clock_timestamp()) where id = :project_id and team_id = :team_id;

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from tawny import __version__
+from tawny import __version__, schedules
 from tawny.access import Authenticator
 from tawny.access.secret import require_strong
 from tawny.api import bulk, events, health, history, job_types, jobs, metrics, openapi, retry
@@ -26,6 +26,7 @@ from tawny.api.operations import OPERATIONS
 from tawny.api.pace import Pace
 from tawny.api.scrape import Scrape
 from tawny.api.state import State, root_of
+from tawny.builtin import jobs_beside
 from tawny.config import Settings
 from tawny.db.pool import UNREACHABLE, Pool, open_pool
 from tawny.integrations import load_or_make_keyring
@@ -108,6 +109,9 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
         # A pool of its own: reaping must not wait behind requests.
         reaper = await open_pool(url, size=1, application="tawny-reaper")
         opened.push_async_callback(reaper.close)
+        async with pool.transaction() as conn:
+            await schedules.declare(conn, {**app.jobs, **jobs_beside(app.jobs)})
+            await schedules.refresh(conn)
         authenticator = Authenticator(pool, secret)
         waker = Waker(pool, enabled=settings.notify)
         opened.push_async_callback(_write_last_used, authenticator, pool)

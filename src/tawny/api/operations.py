@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tawny.api import audit, integrations, invitations, keys, members, projects, sign_in, teams
+from tawny.api import audit, integrations, invitations, keys, members, projects, schedules, sign_in, teams
 
 OPERATIONS: Final = (
     *sign_in.OPERATIONS,
     *teams.OPERATIONS,
     *projects.OPERATIONS,
+    *schedules.OPERATIONS,
     *integrations.OPERATIONS,
     *keys.OPERATIONS,
     *members.OPERATIONS,

@@ -1,8 +1,9 @@
 """The room of jobs: what authors write, and what turns it into definitions. It knows no database."""
 
 from tawny.jobs.app import App
+from tawny.jobs.cron import Cron, CronError, parse_cron, parse_zone
 from tawny.jobs.define import RESERVED, define
-from tawny.jobs.job import Job, Options, Scope
+from tawny.jobs.job import CatchUp, Job, Options, Scope
 from tawny.jobs.load import load_app
 from tawny.jobs.log import LEVELS
 from tawny.jobs.outcome import ResultError, encode_params, encode_result
@@ -19,6 +20,9 @@ __all__ = [
     "LEVELS",
     "RESERVED",
     "App",
+    "CatchUp",
+    "Cron",
+    "CronError",
     "Job",
     "Options",
     "ParamsSchema",
@@ -36,5 +40,7 @@ __all__ = [
     "encode_params",
     "encode_result",
     "load_app",
+    "parse_cron",
+    "parse_zone",
     "unique_key",
 ]

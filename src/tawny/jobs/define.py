@@ -6,11 +6,11 @@ import inspect
 import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, get_args
-from zoneinfo import ZoneInfo
 
 from tawny.config import duration
 from tawny.errors import DefinitionError
 from tawny.jobs import docstring
+from tawny.jobs.cron import CronError, parse_cron, parse_zone
 from tawny.jobs.job import CatchUp, Job, Options, Scope
 from tawny.jobs.params import ParamsSchema
 
@@ -133,18 +133,22 @@ def _unique_by(names: object, params: ParamsSchema) -> tuple[str, ...]:
 
 
 def _cron(value: object) -> str | None:
-    if value is not None and not (isinstance(value, str) and value.strip()):
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise DefinitionError(f'cron must be an expression such as "0 2 * * *", not {value!r}')
-    return value
-
-
-def _timezone(name: object) -> str:
-    if name == "UTC":  # needs no time zone database, which small images lack
-        return "UTC"
     try:
-        return ZoneInfo(name).key  # type: ignore[arg-type]  # whether it is a name is the question
-    except (ValueError, TypeError, OSError, LookupError):
-        raise DefinitionError(f'timezone must be a name such as "Europe/Vienna", not {name!r}') from None
+        return parse_cron(value, "UTC").expression
+    except CronError as error:
+        raise DefinitionError(f"cron {error}") from None
+
+
+def _timezone(name: str) -> str:
+    try:
+        parse_zone(name)
+    except CronError as error:
+        raise DefinitionError(f"timezone {error}") from None
+    return name
 
 
 def _choice(value: T, option: str, choices: object) -> T:

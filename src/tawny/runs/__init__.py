@@ -8,12 +8,12 @@ from tawny.runs.find import Filter, Page, Position, StatusGroup, count_runs, fin
 from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
 from tawny.runs.idempotency import forget_answers
 from tawny.runs.lease import Held, Renewed, enlist, held_by, hold, leave, release, renew
-from tawny.runs.make import Triggered
+from tawny.runs.make import Granted, Scheduled, Triggered, make_scheduled
 from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
 from tawny.runs.retry import require_role_to_retry, retry, retry_many
 from tawny.runs.run import CRASH_LIMIT, FIELDS, OUTCOMES, STATUSES, Outcome, Status
-from tawny.runs.trigger import check_trigger, choose_job, trigger, trigger_builtin, trigger_system
+from tawny.runs.trigger import check_trigger, choose_job, params_of_project, trigger, trigger_builtin, trigger_system
 from tawny.runs.wake import NEW_RUN, Waker, wake
 
 __all__ = [
@@ -30,12 +30,14 @@ __all__ = [
     "Filter",
     "Finish",
     "Flushed",
+    "Granted",
     "Held",
     "LogLine",
     "Outcome",
     "Page",
     "Position",
     "Renewed",
+    "Scheduled",
     "Status",
     "StatusGroup",
     "Triggered",
@@ -58,7 +60,9 @@ __all__ = [
     "hold",
     "leave",
     "list_runs",
+    "make_scheduled",
     "mark_overdue",
+    "params_of_project",
     "reap",
     "reap_orphans",
     "release",

@@ -20,7 +20,14 @@ _CODE: Final = "the stable word for it"
 _TRACEBACK: Final = "where, when a handler raised"
 
 EVENT_KINDS: Final[Mapping[str, EventKind]] = {
-    "triggered": EventKind("The run was made and is pending.", {"retry_of": "the run that this one repeats"}),
+    "triggered": EventKind(
+        "The run was made and is pending.",
+        {
+            "retry_of": "the run that this one repeats",
+            "schedule_id": "the schedule that asked for it",
+            "due_at": "for which of its due times",
+        },
+    ),
     "started": EventKind("A worker claimed it: an attempt begins.", {"worker": "the worker's machine and process, `host:pid`"}),
     "released": EventKind(
         "The worker gave it back without a charge; it is due again. After `lost`: it was alive, and the crash is forgiven."

@@ -1,10 +1,11 @@
-"""Make pending runs, or say why there is none: what triggers and retries share."""
+"""Make pending runs, or say why there is none: what triggers, retries and schedules share."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -111,6 +112,50 @@ def _fate(row: Any) -> Fate:
     if row["made"]:
         return "made"
     return "already_active" if row["living"] else "project_gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """A run that a schedule asks for. Without a team and a project it is a system run."""
+
+    job: Job
+    team_id: UUID | None
+    project_id: UUID | None
+    params: Mapping[str, Any]
+    unique_key: str | None
+    schedule_id: UUID
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a schedule got: the run that was `made`, or that was in the way, if that is known."""
+
+    run_id: UUID | None
+    made: bool
+
+
+async def make_scheduled(tx: Connection, wanted: Sequence[Scheduled]) -> list[Granted]:
+    """Make runs of many teams in one statement, and return what became of each.
+
+    Needs a transaction that holds their projects. asyncpg's LockNotAvailableError when somebody else's transaction is about to
+    make one of them, and does not end.
+    """
+    ids = [uuid7() for _ in wanted]
+    rows = await queries.trigger_scheduled(
+        tx,
+        ids=ids,
+        team_ids=[w.team_id for w in wanted],
+        project_ids=[w.project_id for w in wanted],
+        job_types=[w.job.name for w in wanted],
+        params=[_json(w.params) for w in wanted],
+        unique_keys=[w.unique_key for w in wanted],
+        timeouts=[w.job.timeout for w in wanted],
+        schedule_ids=[w.schedule_id for w in wanted],
+        due_ats=[w.due_at for w in wanted],
+    )
+    granted = {row["id"]: Granted(row["id"] if row["made"] else row["active_id"], row["made"]) for row in rows}
+    return [granted[run_id] for run_id in ids]
 
 
 def _json(params: Mapping[str, Any]) -> str:

@@ -92,6 +92,37 @@ from asked as a
 left join living on living.id = a.project_id
 left join made on made.id = a.id;
 
+-- name: trigger_scheduled(ids, team_ids, project_ids, job_types, params, unique_keys, timeouts, schedule_ids, due_ats)
+-- scope: system (schedules of all teams are due at once)
+-- Makes pending runs as `trigger_many` does, of several teams and of none. Who calls it holds the projects. Returned are those
+-- that were made, and of the others, where it is a project's, the run that is in the way when it has not just ended.
+with asked as (
+    select * from unnest(
+        :ids::uuid[], :team_ids::uuid[], :project_ids::uuid[], :job_types::text[], :params::text[], :unique_keys::text[],
+        :timeouts::float8[], :schedule_ids::uuid[], :due_ats::timestamptz[]
+    ) with ordinality as a (id, team_id, project_id, job_type, params, unique_key, timeout_seconds, schedule_id, due_at, place)
+),
+made as (
+    insert into job_runs as r (id, team_id, project_id, job_type, triggered_by, params, unique_key, timeout_seconds)
+    select a.id, a.team_id, a.project_id, a.job_type, 'schedule', a.params::jsonb, a.unique_key, a.timeout_seconds
+    from asked as a
+    order by a.project_id, a.job_type, a.unique_key, a.place
+    on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing
+    returning r.id, r.team_id
+),
+facts as (
+    insert into run_events (run_id, seq, team_id, kind, attempt, data)
+    select made.id, 1, made.team_id, 'triggered', 0,
+        jsonb_build_object('schedule_id', a.schedule_id, 'due_at', ms(a.due_at))
+    from made join asked as a on a.id = made.id
+)
+select a.id, made.id is not null as made, active.id as active_id
+from asked as a
+left join made on made.id = a.id
+left join job_runs as active
+    on made.id is null and active.team_id = a.team_id and active.project_id = a.project_id and active.job_type = a.job_type
+    and active.outcome is null and active.unique_key is not distinct from a.unique_key;
+
 -- name: trigger_builtin(id, team_id, job_type, triggered_by, params, unique_key, actor_type, actor_id)$
 -- Makes a pending run of one of the server's own job types for a team, unless one is active.
 with made as (

@@ -72,7 +72,7 @@ def _wanted(
     actor.require(team_id, TRIGGER_RUN)
     if project_id is None:
         raise InvalidRequest("project_id is required: this job runs for one project.", code="project_required")
-    sent = _params_of_project(params or {}, project_id)
+    sent = params_of_project(params or {}, project_id)
     return Wanted(
         job=job,
         team_id=team_id,
@@ -85,7 +85,8 @@ def _wanted(
     )
 
 
-def _params_of_project(params: Mapping[str, Any], project_id: UUID) -> dict[str, Any]:
+def params_of_project(params: Mapping[str, Any], project_id: UUID) -> dict[str, Any]:
+    """The params as they are stored, with the project's id; InvalidRequest when they name another one."""
     given = params.get("project_id")
     if given is not None and str(given).lower() != str(project_id):
         raise InvalidRequest("params.project_id differs from project_id; leave it out.", code="project_mismatch")

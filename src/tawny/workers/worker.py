@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from random import random
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import structlog
 import uvloop
 
-from tawny.db.pool import UNREACHABLE, open_pool
+from tawny.db.pool import UNREACHABLE, Pool, open_pool
 from tawny.jobs import App, Job
 from tawny.runs import Finish
 from tawny.workers import verdict
@@ -29,6 +30,7 @@ from tawny.workers.inbox import Inbox
 from tawny.workers.isolate import Isolation
 from tawny.workers.lifespan import entered
 from tawny.workers.reap import reap_forever
+from tawny.workers.tick import tick_forever
 from tawny.workers.transactions import Transactions
 
 log = structlog.get_logger()
@@ -113,7 +115,7 @@ class Worker:
 
 
 class _ControlThread:
-    """The thread in which claims, renewals, writes and reaping happen, and the bridges between it and the handlers' loop."""
+    """The thread of claims, renewals, writes, reaping and ticks, and the bridges between it and the handlers' loop."""
 
     def __init__(self, worker: Worker, threads: ThreadPoolExecutor, transactions: Transactions, state: Any) -> None:
         """Call it on the handlers' loop."""
@@ -191,16 +193,20 @@ class _ControlThread:
         self._tasks = [
             asyncio.create_task(self._control.run()),
             asyncio.create_task(self._control.writer.run()),
-            asyncio.create_task(self._reap()),
+            asyncio.create_task(self._on_its_own("tawny-reaper", partial(reap_forever, lease=self._worker._lease))),
+            asyncio.create_task(
+                self._on_its_own("tawny-ticker", partial(tick_forever, jobs=self._worker._jobs, notify=self._worker._listen))
+            ),
         ]
 
-    async def _reap(self) -> None:
+    async def _on_its_own(self, application: str, work: Callable[[Pool], Coroutine[Any, Any, None]]) -> None:
+        """Do this work for ever on a connection that it shares with nothing else, so that no lock holds up the lease."""
         backoff = Backoff()
         while True:
             with suppress(*UNREACHABLE):
-                pool = await open_pool(self._worker._url, size=1, application="tawny-reaper")
+                pool = await open_pool(self._worker._url, size=1, application=application)
                 try:
-                    await reap_forever(pool, lease=self._worker._lease)
+                    await work(pool)
                 finally:
                     pool.terminate()
             await asyncio.sleep(backoff.next())
