@@ -44,6 +44,7 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
         o.conn, o.owner, app.jobs["export"], team_id=o.team_id, project_id=o.project_id
     ),
     "runs.require_role_to_retry": lambda o: runs.require_role_to_retry(o.conn, o.owner, uuid4()),
+    "runs.list_system_runs": lambda o: runs.list_system_runs(o.conn, HOST, limit=5),
     "schedules.find_schedule": lambda o: schedules.find_schedule(o.conn, o.owner, o.project_id, uuid4()),
     "schedules.list_schedules": lambda o: schedules.list_schedules(o.conn, o.owner, o.project_id),
     "runs.list_runs": lambda o: runs.list_runs(o.conn, o.owner, o.team_id, where=runs.Filter(), limit=5),

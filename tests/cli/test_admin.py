@@ -94,6 +94,11 @@ async def test_a_member_gets_a_token_that_signs_in(admin: Admin, authenticator: 
 async def test_a_system_job_is_asked_for(admin: Admin, tmp_path: Path, conn: Connection) -> None:
     (tmp_path / "jobs.py").write_text(SYSTEM_JOB)
     run = admin("run-system", "sweep", "--app", "jobs:app")
+    (listed,) = admin("system-runs")["job_runs"]
+    assert (listed["id"], listed["job_type"], listed["team_id"]) == (run["run_id"], "sweep", None)
+    own = admin("run-system", "tawny.run_retention", "--app", "jobs:app")
+    assert [run["id"] for run in admin("system-runs", "--type", "tawny.run_retention")["job_runs"]] == [own["run_id"]]
+    assert [run["id"] for run in admin("system-runs", "--limit", "1")["job_runs"]] == [own["run_id"]]
     assert set(run) == {"run_id"}
     assert await conn.fetchval("select job_type from job_runs where id = $1 and team_id is null", UUID(run["run_id"])) == "sweep"
 

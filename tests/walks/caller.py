@@ -67,6 +67,21 @@ class Caller:
             "headers": {"Authorization": f"Bearer {self._key}"} | ({"Idempotency-Key": key} if key else {}),
         }
 
+    def schedule(self, job_type: str, cron: str, **params: Any) -> str:
+        """Make a schedule, and return its id."""
+        body = {"job_type": job_type, "cron": cron, "params": params}
+        answer = self._http.post(f"/v1/projects/{self._project_id}/schedules", json=body)
+        assert answer.status_code == 201, answer.text
+        schedule_id: str = answer.json()["id"]
+        return schedule_id
+
+    def ticks(self, schedule_id: str) -> list[dict[str, Any]]:
+        """What became of its due times, the newest first."""
+        answer = self._http.get(f"/v1/projects/{self._project_id}/schedules/{schedule_id}")
+        assert answer.status_code == 200, answer.text
+        ticks: list[dict[str, Any]] = answer.json()["ticks"]
+        return ticks
+
     def runs(self) -> list[RunAnswer]:
         """The runs of the project, newest first."""
         answer = self._http.get(f"/v1/teams/{self._team_id}/jobs", params={"project_id": self._project_id})

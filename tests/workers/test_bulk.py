@@ -15,6 +15,7 @@ from tests.waiting import until
 
 from tawny import Run, builtin, runs
 from tawny.builtin import Action, act
+from tawny.config import Settings
 from tawny.db.ids import uuid7
 from tawny.db.pool import Pool
 from tawny.runs import Filter
@@ -54,7 +55,7 @@ class Bulk:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """A worker for bulk actions only: what they make stays as they made it."""
-        async with self.floor.working(job_types=[], builtin=builtin.jobs_beside(self.floor.app.jobs)):
+        async with self.floor.working(job_types=[], builtin=builtin.jobs_beside(self.floor.app.jobs, Settings())):
             yield
 
     async def retries(self) -> Counter[UUID]:

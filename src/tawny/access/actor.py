@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import UUID
 
-from tawny.access.operations import ROLES, Operation, Permission, Role
+from tawny.access.operations import HOST_PERMISSIONS, ROLES, Operation, Permission, Role
 from tawny.errors import Forbidden
 
 
@@ -56,6 +56,17 @@ class Actor:
         """Raise Forbidden unless this is the operator on the host."""
         if self.kind != "host":
             raise Forbidden("Only the operator can do this, on the host, with `tawny admin`.", code="host_only")
+
+    def require_operator(self) -> None:
+        """Raise Forbidden unless this is the operator: on the host, or with a key that was made there for runs of no team."""
+        if self.kind == "host" or (self.permissions and HOST_PERMISSIONS & self.permissions):
+            return
+        if self.kind == "user":
+            raise Forbidden("Only the operator can do this: with a key that was made on the host.", code="host_only")
+        raise Forbidden(
+            "This API key lacks the permission system:read, which only keys that were made on the host can have.",
+            code="insufficient_permission",
+        )
 
     def teams_for(self, operation: Operation) -> list[UUID]:
         """The teams in which this actor may do this: what a query by an object's own id searches.

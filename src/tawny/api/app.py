@@ -110,7 +110,7 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
         reaper = await open_pool(url, size=1, application="tawny-reaper")
         opened.push_async_callback(reaper.close)
         async with pool.transaction() as conn:
-            await schedules.declare(conn, {**app.jobs, **jobs_beside(app.jobs)})
+            await schedules.declare(conn, {**app.jobs, **jobs_beside(app.jobs, settings)})
             await schedules.refresh(conn)
         authenticator = Authenticator(pool, secret)
         waker = Waker(pool, enabled=settings.notify)

@@ -35,7 +35,7 @@ async def list_runs(call: Call) -> Answer:
     asked = parse_query(call.query)
     async with call.state.pool.acquire() as conn:
         page = await runs.list_runs(conn, actor, team_id, where=asked.where, limit=asked.limit)
-    return Answer(200, _page(page))
+    return Answer(200, page_of(page))
 
 
 async def trigger(call: Call) -> Answer:
@@ -65,7 +65,8 @@ async def cancel(call: Call) -> Answer:
     return _CANCELLED
 
 
-def _page(page: Page) -> bytes:
+def page_of(page: Page) -> bytes:
+    """Some runs, and the cursor of the page after them."""
     more = "false" if page.cursor is None else "true"
     return f'{{"job_runs":[{",".join(page.runs)}],"cursor":{json.dumps(page.cursor)},"has_more":{more}}}'.encode()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from tawny.api import audit, integrations, invitations, keys, members, projects, schedules, sign_in, teams
+from tawny.api import audit, integrations, invitations, keys, members, projects, schedules, sign_in, system_jobs, teams
 
 OPERATIONS: Final = (
     *sign_in.OPERATIONS,
     *teams.OPERATIONS,
     *projects.OPERATIONS,
     *schedules.OPERATIONS,
+    *system_jobs.OPERATIONS,
     *integrations.OPERATIONS,
     *keys.OPERATIONS,
     *members.OPERATIONS,

@@ -6,12 +6,19 @@ from collections.abc import Mapping
 
 from tawny.builtin.act import bulk_job
 from tawny.builtin.bulk import BULK, Action, Asked, ask
+from tawny.builtin.clean_up import CLEAN_UP, clean_up_job
+from tawny.builtin.retention import RETENTION, retention_job
+from tawny.config import Settings
 from tawny.jobs import Job
 
-__all__ = ["BULK", "Action", "Asked", "ask", "jobs_beside"]
+__all__ = ["BULK", "CLEAN_UP", "RETENTION", "Action", "Asked", "ask", "jobs_beside"]
 
 
-def jobs_beside(jobs: Mapping[str, Job], *, notify: bool = True) -> dict[str, Job]:
-    """The server's own job types, for an app with these. `notify`: whether workers are woken by NOTIFY."""
-    own = (bulk_job(jobs, notify=notify),)
+def jobs_beside(jobs: Mapping[str, Job], settings: Settings) -> dict[str, Job]:
+    """The server's own job types, for an app with these."""
+    own = (
+        bulk_job(jobs, notify=settings.notify),
+        retention_job(settings.run_retention_days, settings.log_retention_days),
+        clean_up_job(),
+    )
     return {job.name: job for job in own}

@@ -161,25 +161,48 @@ def reencrypt(data_dir: DataDir = None, as_json: Json = False) -> None:
 
 @app.command()
 def run_system(
-    job_type: Annotated[str, typer.Argument(metavar="TYPE", help="A system job of the app.")],
+    job_type: Annotated[str, typer.Argument(metavar="TYPE", help="A system job, of the app or the server's own.")],
     app: App = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Ask for a run of a system job."""
     from tawny import access, runs
+    from tawny.builtin import jobs_beside
     from tawny.jobs.load import load_app
 
     settings = load_settings(data_dir=data_dir, app=app)
-    jobs = load_app(settings.app).jobs
+    loaded = load_app(settings.app).jobs
+    jobs = {**loaded, **jobs_beside(loaded, settings)}
     if job_type not in jobs:
-        offered = ", ".join(sorted(name for name, job in jobs.items() if job.scope == "system")) or "none"
-        raise typer.BadParameter(
-            f"there is no job type {job_type!r}; the app has these system jobs: {offered}.", param_hint="TYPE"
-        )
+        offered = ", ".join(sorted(name for name, job in jobs.items() if job.scope == "system"))
+        raise typer.BadParameter(f"there is no job type {job_type!r}; these are system jobs: {offered}.", param_hint="TYPE")
     host = access.Actor.host()
     run = _do(settings, lambda conn: runs.trigger_system(conn, host, jobs[job_type]))
     _report(as_json, "Asked for the run. Next: a worker starts it; `tawny serve` or `tawny work` must be running.", run_id=run.id)
+
+
+@app.command()
+def system_runs(
+    job_type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only runs of this system job.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 20,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """List runs of system jobs, the newest first. No team sees them."""
+    from tawny import access, runs
+
+    settings = load_settings(data_dir=data_dir)
+    host = access.Actor.host()
+    page = _do(settings, lambda conn: runs.list_system_runs(conn, host, limit=limit, job_type=job_type))
+    found = [json.loads(run) for run in page.runs]
+    if as_json:
+        print(json.dumps({"job_runs": found}))
+        return
+    for run in found:
+        print(f"{run['created_at']}  {run['status']:9}  {run['job_type']:24}  {run['id']}  {run['error'] or ''}".rstrip())
+    if not found:
+        print("No system job has run yet. Next: `tawny admin run-system TYPE` asks for a run.")
 
 
 def _lifetime(text: str) -> timedelta:

@@ -42,7 +42,7 @@ def work(
         os.environ["TAWNY_CENSUS_ROOT"] = str(settings.census_root)
     loaded = load_app(settings.app)
     chosen = choose_types(types, loaded.jobs)
-    builtin = jobs_beside(loaded.jobs, notify=settings.notify)
+    builtin = jobs_beside(loaded.jobs, settings)
     url = database.joined(settings)
     with database.explained():
         asyncio.run(wait_for_schema(url))

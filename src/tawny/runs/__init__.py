@@ -4,7 +4,7 @@ from tawny.runs.cancel import Cancelled, cancel, cancel_many
 from tawny.runs.claim import Claimed, claim, claim_seated, set_places
 from tawny.runs.delete_project import delete_project
 from tawny.runs.events import EVENT_KINDS, FAILURE_CODES
-from tawny.runs.find import Filter, Page, Position, StatusGroup, count_runs, find, list_runs, this_moment, walk
+from tawny.runs.find import Filter, Page, Position, StatusGroup, count_runs, find, list_runs, list_system_runs, this_moment, walk
 from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
 from tawny.runs.idempotency import forget_answers
 from tawny.runs.lease import Held, Renewed, enlist, held_by, hold, leave, release, renew
@@ -60,6 +60,7 @@ __all__ = [
     "hold",
     "leave",
     "list_runs",
+    "list_system_runs",
     "make_scheduled",
     "mark_overdue",
     "params_of_project",

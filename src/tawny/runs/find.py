@@ -65,8 +65,27 @@ async def list_runs(conn: Connection, actor: Actor, team_id: UUID, *, where: Fil
     """List a team's runs, newest first (`created_at`, then `id`). System runs never appear."""
     actor.require(team_id, LIST_RUNS)
     rows = await _fetch(conn, "page", team_id, where, limit + 1)
+    return _page(rows, limit)
+
+
+def _page(rows: list[Any], limit: int) -> Page:
+    """The first so many of these rows. One more than that says that others follow."""
     page = rows[:limit]
     return Page([row["run"] for row in page], page[-1]["cursor"] if len(rows) > limit else None)
+
+
+async def list_system_runs(
+    conn: Connection, actor: Actor, *, limit: int, job_type: str | None = None, after: Position | None = None
+) -> Page:
+    """List system runs, newest first. Only the operator may: see `Actor.require_operator`."""
+    actor.require_operator()
+    until, last_id = (after.created_at, after.run_id) if after else (_END, _LAST_ID)
+    bounds: dict[str, Any] = {"until": until, "last_id": last_id, "at_most": limit + 1}
+    if job_type is None:
+        rows = await queries.system_runs(conn, **bounds)
+    else:
+        rows = await queries.system_runs_of_type(conn, job_type=job_type, **bounds)
+    return _page(rows, limit)
 
 
 async def this_moment(conn: Connection) -> datetime:

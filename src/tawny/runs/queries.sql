@@ -198,6 +198,22 @@ select id from made;
 -- scope: system (a system run belongs to no team)
 select id from job_runs where team_id is null and project_id is null and job_type = :job_type and outcome is null;
 
+-- name: system_runs(until, last_id, at_most)
+-- scope: system (system runs belong to no team; only the operator sees them)
+select run_json(r) as run, ms(r.created_at) || '|' || r.id as cursor
+from job_runs as r
+where r.team_id is null and (r.created_at, r.id) < (:until, :last_id)
+order by r.created_at desc, r.id desc
+limit :at_most;
+
+-- name: system_runs_of_type(job_type, until, last_id, at_most)
+-- scope: system (system runs belong to no team; only the operator sees them)
+select run_json(r) as run, ms(r.created_at) || '|' || r.id as cursor
+from job_runs as r
+where r.team_id is null and r.job_type = :job_type and (r.created_at, r.id) < (:until, :last_id)
+order by r.created_at desc, r.id desc
+limit :at_most;
+
 -- name: find(run_id, team_ids)$
 select run_json(r) from job_runs as r where r.id = :run_id and r.team_id = any(:team_ids::uuid[]);
 

@@ -45,6 +45,10 @@ create table schedule_ticks (
 
 create index schedule_ticks_age on schedule_ticks (decided_at);
 
+-- What was deleted softly is deleted for good after a week.
+create index projects_deleted on projects (id) where deleted_at is not null;
+create index integrations_deleted on integrations (deleted_at) where deleted_at is not null;
+
 -- The first id that a run of this time or later can have: ids begin with the milliseconds at which they were made. So old runs are
 -- found by their primary key, and no index has to be kept for that.
 create function first_id_at(t timestamptz) returns uuid stable language sql as
