@@ -10,7 +10,7 @@ from uuid import UUID
 from tests.access.door import ANN, CLIENT, SECRET
 from tests.runs.conftest import app
 
-from tawny import access, builtin, integrations, runs, schedules
+from tawny import access, builtin, integrations, notifications, runs, schedules
 from tawny.access import Action, Actor, Attempt, Resource
 from tawny.access.codes import make_code
 from tawny.db.pool import Connection
@@ -363,6 +363,14 @@ async def reencrypt(office: Office) -> AsyncIterator[Left | None]:
     yield None
     await integrations.reencrypt(office.conn, HOST, KEYRING)
     yield office.left("update", "integration", UUID(int=0), by=HOST, team_id=None, secrets=secrets_of(saved))
+
+
+@of("notifications.set_preferences")
+async def set_preferences(office: Office) -> AsyncIterator[Left | None]:
+    member = await office.member()
+    yield None
+    await notifications.set_preferences(office.conn, member, office.team_id, ["failed"])
+    yield office.left("update", "preferences", member.id, by=member)
 
 
 def secrets_of(saved: integrations.Saved) -> tuple[str, ...]:

@@ -16,12 +16,12 @@ from tests.access.deeds import DEEDS, HOST, KEYRING, PROVIDER, Left, Office
 from tests.access.door import ANN, SECRET, Door
 from tests.runs.conftest import app
 
-from tawny import access, integrations, runs, schedules
+from tawny import access, integrations, notifications, runs, schedules
 from tawny.access import Actor, AuditFilter, signature_of
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, NotFound, RequestError
 
-ROOMS = (access, runs, integrations, schedules)
+ROOMS = (access, runs, integrations, schedules, notifications)
 
 READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "access.find_project": lambda o: access.find_project(o.conn, o.owner, o.project_id),
@@ -39,6 +39,7 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "integrations.count_unreadable": lambda o: integrations.count_unreadable(o.conn, Actor.host(), KEYRING),
     "integrations.list_integrations": lambda o: integrations.list_integrations(o.conn, o.owner, o.project_id),
     "integrations.webhook_secret": lambda o: integrations.webhook_secret(o.conn, o.owner, KEYRING, o.project_id, PROVIDER),
+    "notifications.find_preferences": lambda o: notifications.find_preferences(o.conn, o.owner, o.team_id),
     "runs.find": lambda o: runs.find(o.conn, o.owner, uuid4()),
     "runs.check_trigger": lambda o: runs.check_trigger(
         o.conn, o.owner, app.jobs["export"], team_id=o.team_id, project_id=o.project_id

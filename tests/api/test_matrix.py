@@ -124,6 +124,7 @@ async def right_requests(world: World, caller: Caller) -> dict[str, Right]:
         "DELETE /v1/teams/{team_id}/keys/{key_id}": Right(path={"key_id": await key_id(world)}),
         "PATCH /v1/teams/{team_id}/members/{user_id}": Right({"role": "admin"}, await bystander(world)),
         "DELETE /v1/teams/{team_id}/members/{user_id}": Right(path=await bystander(world)),
+        "PATCH /v1/teams/{team_id}/preferences": Right({"mail_events": ["failed"]}),
         "POST /v1/teams/{team_id}/invitations": Right({"email": f"{uuid7()}@example.com"}),
         "DELETE /v1/teams/{team_id}/invitations/{invitation_id}": Right(path=await invited(world, world.team_id)),
         "POST /v1/invitations/{invitation_id}/accept": Right(path=await invited(world, (await world.add_team())[0], caller)),

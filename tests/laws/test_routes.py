@@ -88,6 +88,8 @@ REFUSALS = {
     "POST /v1/invitations/{invitation_id}/accept": (
         "test_invitations.py::test_unknown_foreign_and_used_invitations_are_the_same_404"
     ),
+    "GET /v1/teams/{team_id}/preferences": "test_preferences.py::test_a_key_has_no_preferences",
+    "PATCH /v1/teams/{team_id}/preferences": "test_preferences.py::test_a_wrong_body_is_refused_by_name",
     "GET /v1/teams/{team_id}/audit-logs": "test_audit.py::test_a_wrong_parameter_is_refused_by_name",
     "GET /openapi.json": "test_errors.py::test_another_method_is_a_405_that_names_the_allowed_ones",
 }

@@ -28,11 +28,12 @@ def test_each_query_names_its_team_or_says_why_not(room: str, query: Query) -> N
     )
 
 
-def test_each_query_that_ends_runs_counts_them() -> None:
+def test_each_query_that_ends_runs_counts_them_and_leaves_notices() -> None:
     ending = {query.name for _, query in QUERIES if re.search(r"\bcompleted_at = ", query.sql)}
     counting = {query.name for _, query in QUERIES if "insert into run_totals" in query.sql}
     assert ending
-    assert ending == counting
+    noticing = {query.name for _, query in QUERIES if "insert into notices" in query.sql}
+    assert ending == counting == noticing
 
 
 def test_each_query_that_changes_several_runs_has_locked_them_in_one_order() -> None:

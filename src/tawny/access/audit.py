@@ -14,7 +14,19 @@ from tawny.db.pool import Connection
 
 Action = Literal["create", "update", "delete"]
 Resource = Literal[
-    "api_key", "integration", "invitation", "job_run", "mcp_call", "member", "project", "schedule", "session", "team"
+    "api_key",
+    "delivery",
+    "integration",
+    "invitation",
+    "job_run",
+    "mcp_call",
+    "member",
+    "preferences",
+    "project",
+    "schedule",
+    "session",
+    "team",
+    "webhook",
 ]
 
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)

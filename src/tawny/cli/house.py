@@ -44,13 +44,13 @@ def run(settings: Settings, *, with_worker: bool) -> None:
         web = mcp.mount(create_app(jobs, settings=found, url=db.url, secret=secret))
         server = Server(web, sockets, on_listening=partial(_greet, settings, jobs, db.url))
         try:
-            uvloop.run(_serve(web, server, db, settings, with_worker=with_worker))
+            uvloop.run(_serve(web, server, db, found, with_worker=with_worker))
         finally:
             _ignore_signals()
 
 
 async def _serve(web: FastAPI, server: Server, db: Database, settings: Settings, *, with_worker: bool) -> None:
-    worker = WorkerProcess(child_environ(settings, database_url=db.url)) if with_worker else None
+    worker = WorkerProcess(child_environ(settings, database_url=db.url, port=settings.port)) if with_worker else None
     tending = asyncio.create_task(_tend(db))
     on_stop_signals(server.ask_to_stop, *([worker.ask_to_stop] if worker else []))
     try:

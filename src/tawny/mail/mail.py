@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from typing import Final
+from uuid import UUID
 
 SENDER: Final = "tawny@localhost"
 """Who sends where no sender is set."""
@@ -20,15 +21,18 @@ _CONTROLS: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail in plain text to one address, which `access.check_email` has let through.
+    """A mail to one address, which `access.check_email` has let through: a text, and the same as HTML if that is wanted.
 
-    `gist` is what the operator is told where there is no mail server: the one thing in the mail that somebody waits for.
+    `gist` is what the operator is told where there is no mail server: the one thing in the mail that somebody waits for. `id` is
+    the same for a mail that is sent again, so that whoever gets both can tell; unless given, each sending has another.
     """
 
     to: str
     subject: str = field(repr=False)
     text: str = field(repr=False)
     gist: str = field(repr=False)
+    html: str | None = field(default=None, repr=False)
+    id: UUID | None = None
 
 
 def message_of(mail: Mail, sender: str) -> EmailMessage:
@@ -38,10 +42,13 @@ def message_of(mail: Mail, sender: str) -> EmailMessage:
     message["To"] = Address(addr_spec=mail.to)
     message["Subject"] = one_line(mail.subject)
     message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    domain = sender.rpartition("@")[2]
+    message["Message-ID"] = f"<{mail.id}@{domain}>" if mail.id else make_msgid(domain=domain)
     # Nobody's holiday notice is wanted.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
+    if mail.html is not None:
+        message.add_alternative(mail.html, subtype="html")
     return message
 
 

@@ -27,6 +27,17 @@ class Channel(Protocol):
     async def send(self, mail: Mail) -> None: ...
 
 
+def channel_of(settings: Settings) -> Channel:
+    """Where the settings let mails go: to their mail server, or into the outbox of the state folder."""
+    if settings.smtp_url is None:
+        from tawny.mail.outbox import Outbox
+
+        return Outbox(settings.data_dir, settings.mail_from)
+    from tawny.mail.smtp import Smtp
+
+    return Smtp(settings.smtp_url.get_secret_value(), settings.mail_from)
+
+
 class Mailer:
     """Sends eight mails at once, each until it is taken or has been tried five times. What waits is lost with the process.
 
@@ -41,14 +52,8 @@ class Mailer:
 
     @staticmethod
     def of(settings: Settings) -> Mailer:
-        """The mailer that the settings ask for: to their mail server, or into the outbox of the state folder."""
-        if settings.smtp_url is None:
-            from tawny.mail.outbox import Outbox
-
-            return Mailer(Outbox(settings.data_dir, settings.mail_from))
-        from tawny.mail.smtp import Smtp
-
-        return Mailer(Smtp(settings.smtp_url.get_secret_value(), settings.mail_from))
+        """The mailer that the settings ask for."""
+        return Mailer(channel_of(settings))
 
     def send_soon(self, mail: Mail) -> None:
         """Let the mail be sent. Where a thousand wait already it is dropped, which is logged."""

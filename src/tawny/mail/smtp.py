@@ -12,6 +12,7 @@ from tawny.mail.mail import SENDER, Mail, message_of
 SECONDS: Final = 20.0
 """How long one mail may take to be accepted."""
 
+_FOR_GOOD: Final = 500
 _PORTS: Final = {"smtp": 587, "smtps": 465}
 
 
@@ -40,3 +41,24 @@ class Smtp:
             start_tls=True if self._password and not self._tls else None,
             timeout=SECONDS,
         )
+
+
+def may_have_taken(error: Exception) -> bool:
+    """Whether the server may have taken a mail although this was raised: its answer did not arrive, or not in time."""
+    return isinstance(
+        error, (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPReadTimeoutError, TimeoutError)
+    ) and not isinstance(error, aiosmtplib.SMTPConnectError)
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether the server has said that it will not take this mail to this address, then or later (5xx)."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return all(refused.code >= _FOR_GOOD for refused in error.recipients)
+    return isinstance(error, aiosmtplib.SMTPDataError) and error.code >= _FOR_GOOD
+
+
+def code_of(error: Exception) -> int | None:
+    """What the server answered, when it did."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return error.recipients[0].code if error.recipients else None
+    return error.code if isinstance(error, aiosmtplib.SMTPResponseException) else None

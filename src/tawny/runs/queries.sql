@@ -237,7 +237,7 @@ asked as (
         last_seq = r.last_seq + case wanted.status when 'pending' then 2 else 1 end
     from wanted
     where r.id = wanted.id
-    returning r.id, r.last_seq, r.team_id, r.attempt, r.worker_id, r.status, r.job_type
+    returning r.id, r.last_seq, r.team_id, r.attempt, r.worker_id, r.status, r.job_type, r.notify
 ),
 audited as (
     insert into audit_log (team_id, actor_type, actor_id, action, resource_type, resource_id, metadata)
@@ -252,6 +252,16 @@ facts as (
     from asked
     union all
     select id, last_seq, team_id, 'cancelled', attempt, null, null from asked where status = 'cancelled'
+),
+noticed as (
+    insert into notices (run_id)
+    select e.id
+    from asked as e
+    where e.status = 'cancelled' and (
+        e.notify
+        or (e.team_id is null and e.status <> 'completed')
+        or exists (select from webhooks as w where w.team_id = e.team_id and w.enabled and e.status = any(w.events))
+    )
 ),
 counted as (
     insert into run_totals as t (shard, job_type, outcome, runs, seconds, buckets)
@@ -527,7 +537,7 @@ ended as (
         last_seq = r.last_seq + 1
     from held as f
     where r.id = f.id
-    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.run_at, f.error, f.code, f.traceback, r.job_type,
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.run_at, f.error, f.code, f.traceback, r.job_type, r.notify,
         coalesce(extract(epoch from r.completed_at - r.started_at), 0)::float8 as seconds
 ),
 facts as (
@@ -538,6 +548,16 @@ facts as (
             'error', error, 'code', code, 'traceback', traceback, 'run_at', case status when 'pending' then ms(run_at) end
         )) end
     from ended
+),
+noticed as (
+    insert into notices (run_id)
+    select e.id
+    from ended as e
+    where e.status <> 'pending' and (
+        e.notify
+        or (e.team_id is null and e.status <> 'completed')
+        or exists (select from webhooks as w where w.team_id = e.team_id and w.enabled and e.status = any(w.events))
+    )
 ),
 counted as (
     insert into run_totals as t (shard, job_type, outcome, runs, seconds, buckets)
@@ -571,12 +591,22 @@ with released as (
         last_seq = r.last_seq + 1
     from unnest(:run_ids::uuid[], :attempts::integer[]) as h (id, attempt)
     where r.id = h.id and r.attempt = h.attempt and r.status = 'running'
-    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.job_type,
+    returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.job_type, r.notify,
         coalesce(extract(epoch from r.completed_at - r.started_at), 0)::float8 as seconds
 ),
 facts as (
     insert into run_events (run_id, seq, team_id, kind, attempt)
     select id, last_seq, team_id, case status when 'pending' then 'released' else status end, attempt from released
+),
+noticed as (
+    insert into notices (run_id)
+    select e.id
+    from released as e
+    where e.status <> 'pending' and (
+        e.notify
+        or (e.team_id is null and e.status <> 'completed')
+        or exists (select from webhooks as w where w.team_id = e.team_id and w.enabled and e.status = any(w.events))
+    )
 ),
 counted as (
     insert into run_totals as t (shard, job_type, outcome, runs, seconds, buckets)
@@ -679,7 +709,7 @@ taken as (
     from lost
     where r.id = lost.id
     returning r.id, r.last_seq, r.team_id, r.status, r.attempt, r.crashes, r.error, r.error_code, lost.worker_id, lost.reason,
-        r.job_type, coalesce(extract(epoch from r.completed_at - r.started_at), 0)::float8 as seconds
+        r.job_type, r.notify, coalesce(extract(epoch from r.completed_at - r.started_at), 0)::float8 as seconds
 ),
 facts as (
     insert into run_events (run_id, seq, team_id, kind, attempt, worker_id, data)
@@ -691,6 +721,16 @@ facts as (
         case when status = 'failed' then jsonb_build_object('error', error, 'code', error_code) end
     from taken
     where status <> 'pending'
+),
+noticed as (
+    insert into notices (run_id)
+    select e.id
+    from taken as e
+    where e.status <> 'pending' and (
+        e.notify
+        or (e.team_id is null and e.status <> 'completed')
+        or exists (select from webhooks as w where w.team_id = e.team_id and w.enabled and e.status = any(w.events))
+    )
 ),
 counted as (
     insert into run_totals as t (shard, job_type, outcome, runs, seconds, buckets)

@@ -7,13 +7,18 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 import structlog
 import uvloop
 
 from tawny.config import Settings
+from tawny.db.pool import Pool
 from tawny.jobs import App, Job
+from tawny.mail import channel_of
+from tawny.notifications import ByMail, Courier, Desk
+from tawny.workers.courier import CourierThread
 from tawny.workers.worker import Worker
 
 log = structlog.get_logger()
@@ -30,8 +35,10 @@ def run_worker(
 ) -> int:
     """Work until SIGTERM or SIGINT, and return the exit code. A second signal cuts the drain short.
 
-    `restart` replaces this process by a new one; it is called once a handler does not stop.
+    Messages about runs are delivered beside the runs. `restart` replaces this process by a new one; it is called once a handler
+    does not stop.
     """
+    courier = CourierThread(url, partial(_hire, settings, {**app.jobs, **builtin}))
     worker = Worker(
         app,
         address=settings.app,
@@ -42,17 +49,30 @@ def run_worker(
         listen=settings.notify,
         job_types=types,
         builtin=builtin,
-        restart=restart,
+        restart=partial(_restart, courier, restart),
     )
-    uvloop.run(_run(worker))
+    uvloop.run(_run(worker, courier))
     return 0
 
 
-async def _run(worker: Worker) -> None:
+def _hire(settings: Settings, jobs: Mapping[str, Job], pool: Pool) -> Courier:
+    desk = Desk({name: job.label for name, job in jobs.items()}, settings.base_url)
+    by_mail = ByMail(channel_of(settings), desk)
+    return Courier(pool, {"mail": by_mail}, hold=settings.lease, alert_email=settings.system_alert_email)
+
+
+def _restart(courier: CourierThread, restart: Callable[[], object]) -> None:
+    courier.stop()
+    restart()
+
+
+async def _run(worker: Worker, courier: CourierThread) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, worker)
+    courier.start()
     all_through = await worker.run()
+    await asyncio.to_thread(courier.stop)
     if not all_through:
         _leave_the_rest_behind()
 
