@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from tawny.api import audit, integrations, invitations, keys, members, preferences, projects, schedules, sign_in, system_jobs, teams
+from tawny.api import (
+    audit,
+    integrations,
+    invitations,
+    keys,
+    members,
+    preferences,
+    projects,
+    schedules,
+    sign_in,
+    system_jobs,
+    teams,
+)
 
 OPERATIONS: Final = (
     *sign_in.OPERATIONS,
