@@ -1,0 +1,65 @@
+"""Whoever asked for a mail gets it, from a server as a person starts it."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.commands import PATIENCE, Serving
+from tests.postgres import eventually
+
+pytestmark = pytest.mark.walk
+
+JOBS = """
+from tawny import JobFailed, Run, Tawny
+
+app = Tawny()
+
+@app.job("code_census", label="Code census")
+async def census(run: Run, wrong: bool = False) -> dict:
+    run.progress(3, 4, "Counted 3 of 4")
+    if wrong:
+        raise JobFailed("The fourth file is gone\\r\\nBcc: eve@example.com")
+    return {"files": 4}
+"""
+
+
+def trigger(serving: Serving, **params: Any) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {serving.key}"}
+    team = httpx.get(f"{serving.address}/v1/auth/whoami", headers=headers).json()["team"]["id"]
+    project = httpx.get(f"{serving.address}/v1/projects", headers=headers).json()["projects"][0]["id"]
+    body = {"job_type": "code_census", "project_id": project, "params": params, "notify": True}
+    answer = httpx.post(f"{serving.address}/v1/teams/{team}/jobs/trigger", headers=headers, json=body)
+    run: dict[str, Any] = answer.json()["job_run"]
+    return run
+
+
+def mails(folder: Path) -> list[EmailMessage]:
+    found = [BytesParser(policy=default).parsebytes(path.read_bytes()) for path in sorted(folder.glob("*.eml"))]
+    return [mail for mail in found if isinstance(mail, EmailMessage)]
+
+
+@pytest.mark.parametrize(("wrong", "verb"), [(False, "completed"), (True, "failed")])
+def test_who_triggered_a_run_is_mailed_how_it_ended(tmp_path: Path, wrong: bool, verb: str) -> None:
+    (tmp_path / "jobs.py").write_text(JOBS)
+    outbox = tmp_path / ".tawny" / "outbox"
+    with Serving(tmp_path, "--port", "0", "--app", "jobs:app") as serving:
+        run = trigger(serving.wait_until_up(), wrong=wrong)
+        eventually(lambda: bool(mails(outbox)), PATIENCE)
+        address = serving.address
+        serving.press_ctrl_c()
+        assert serving.ended() == 0
+    (mail,) = mails(outbox)
+    assert mail["Subject"].startswith(f"Code census {verb}")
+    assert mail["Message-ID"] == f"<{run['id']}@localhost>"
+    assert mail["Bcc"] is None
+    text = mail.get_body(("plain",))
+    assert text
+    assert f"{address}/v1/jobs/{run['id']}" in text.get_content()
+    assert ("The fourth file is gone" in text.get_content()) == wrong
+    assert "Traceback" not in serving.out + serving.err
