@@ -110,7 +110,7 @@ def unknown_in(lines: str) -> set[str]:
     """The settings and the commands in these lines for a shell that Tawny does not have."""
     settings = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | OF_USERS
     commands = get_command(app).commands
-    calls = re.findall(r"(?<![\w/.:])tawny ([a-z]+)(?: ([a-z][a-z-]*))?", lines)
+    calls = re.findall(r"(?<![\w/.:])tawny ([a-z]+(?:-[a-z]+)*)(?: ([a-z][a-z-]*))?", lines)
     unknown = {f"tawny {name}" for name, _ in calls if name not in commands}
     groups = {name: command.commands for name, command in commands.items() if hasattr(command, "commands")}
     unknown |= {f"tawny {name} {inner}" for name, inner in calls if name in groups and inner not in groups[name]}

@@ -32,6 +32,7 @@ class People:
         self._seen: dict[int, int | None] = {}
         self._shares: list[tuple[float, int, int]] = []
         self._whole = lru_cache(_MEMORY)(self._made)
+        self._first_head = lru_cache(_MEMORY)(self._made_head)
 
     def __len__(self) -> int:
         return self._end - self._first - len(self._deleted)
@@ -130,7 +131,10 @@ class People:
         return index
 
     def _head(self, index: int) -> Customer:
-        return self._changed.get(index) or self._maker.head(index, self._shape(index))
+        return self._changed.get(index) or self._first_head(index)
+
+    def _made_head(self, index: int) -> Customer:
+        return self._maker.head(index, self._shape(index))
 
     def _made(self, index: int) -> Customer:
         return self._maker.whole(index, self._shape(index))
