@@ -142,8 +142,10 @@ async def test_requests_are_counted_by_route_and_in_windows() -> None:
         assert [(asked.call.route, asked.status) for asked in counters.log][-2:] == [("purchases", 200), ("customers", 200)]
         counters.reset()
         assert (counters.total, dict(counters.statuses), counters.max_concurrency) == (0, {}, 0)
-        await caller.get("customers")
-        assert counters.max_in_window["customer_information"] == 1
+        for _ in range(2):
+            await caller.get("customers/user-0")
+        assert (counters.max_concurrency, counters.max_concurrency_per_customer) == (1, 1)
+        assert counters.max_in_window == {"customer_information": 2, "project_configuration": 0}
 
 
 async def test_a_request_that_is_refused_counts_as_well() -> None:

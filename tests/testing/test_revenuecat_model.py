@@ -122,6 +122,16 @@ def test_revenue_is_exact_and_leaves_the_sandbox_out() -> None:
 # What changes while it serves
 
 
+def test_an_entitlement_ends_with_what_gives_it() -> None:
+    fake = model(200, mix=Mix(exhibits=False))
+    compared = 0
+    for customer in map(fake.customer, fake.customer_ids()):
+        ends = {line["current_period_ends_at"] for line in customer.subscriptions if line["gives_access"]}
+        assert {entitlement["expires_at"] for entitlement in customer.active_entitlements} == ends
+        compared += len(ends)
+    assert compared > 50
+
+
 async def test_a_customer_can_be_changed(caller: Caller, fake: FakeRevenueCat) -> None:
     changed = fake.customer("user-0")
     changed.subscriptions[0]["status"] = "in_billing_retry"
@@ -174,6 +184,7 @@ def test_a_share_is_touched_the_same_for_the_same_seed() -> None:
     assert same.touch_share(0.05, seed=7) == count
     other.touch_share(0.05, seed=8)
     assert before ^ seen(other) != moved
+    fake.touch("user-0")
     assert fake.touch_share(1.0, seed=9) == 2000
     assert {at for _, at in seen(fake)} == {fake.now}
 
