@@ -10,13 +10,14 @@ import shutil
 import signal
 import sys
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import uvloop
 from tests.chaos.mutants import MUTANTS, source_of
-from tests.chaos.plan import Scenario
+from tests.chaos.plan import Change, Scenario
 from tests.chaos.report import line_of, say_outcome
-from tests.chaos.scenarios import HUNT, SCENARIOS
+from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.stage import Outcome, perform
 
 
@@ -39,16 +40,18 @@ def main() -> int:
 
 def _hunt(options: argparse.Namespace) -> int:
     """The unchanged copy has to pass, and each mutant has to be caught."""
-    caught = {}
-    for mutant in [None, *(MUTANTS[number] for number in options.mutants)]:
-        _say(f"mutant {mutant.number}: {mutant.title}" if mutant else "the unchanged copy")
-        with source_of(mutant) as source:
-            outcome = _perform(HUNT, options, HUNT.seconds, source)
-        broken = set(outcome.broken) - {"I13"}
-        caught[str(mutant.number if mutant else 0)] = sorted(broken, key=lambda name: int(name[1:]))
-        if mutant is None and outcome.broken:
+    caught: dict[str, list[str]] = {"0": []}
+    mutants = [MUTANTS[number] for number in options.mutants]
+    for scenario in {mutant.scenario.name: mutant.scenario for mutant in mutants}.values():
+        _say("the unchanged copy")
+        if _perform(scenario, options, scenario.seconds).broken:
             _say("the unchanged copy fails: there is nothing to compare mutants with")
             return 1
+    for mutant in mutants:
+        _say(f"mutant {mutant.number}: {mutant.title}")
+        outcome = _perform(mutant.scenario, options, mutant.scenario.seconds, mutant.changes)
+        broken = set(outcome.broken) - {"I13"}
+        caught[str(mutant.number)] = sorted(broken, key=lambda name: int(name[1:]))
     missed = [number for number in options.mutants if not MUTANTS[number].expected & set(caught[str(number)])]
     if options.json:
         print(json.dumps({"seed": options.seed, "missed": missed, "caught": caught}))
@@ -66,11 +69,12 @@ def _can(scenario: Scenario, options: argparse.Namespace) -> bool:
     return True
 
 
-def _perform(scenario: Scenario, options: argparse.Namespace, seconds: float, source: Path | None = None) -> Outcome:
+def _perform(scenario: Scenario, options: argparse.Namespace, seconds: float, changes: tuple[Change, ...] = ()) -> Outcome:
     _say(f"{scenario.name}: {scenario.title} ({seconds:.0f} s)")
     folder = Path(tempfile.mkdtemp(prefix=f"tawny-chaos-{scenario.name}-"))
     try:
-        outcome = uvloop.run(perform(scenario, options.seed, seconds, folder, source=source, pooler=options.pooler))
+        with _source(*scenario.changes, *changes) as source:
+            outcome = uvloop.run(perform(scenario, options.seed, seconds, folder, source=source, pooler=options.pooler))
     finally:
         if options.keep:
             _say(f"  everything it left is in {folder}")
@@ -78,6 +82,11 @@ def _perform(scenario: Scenario, options: argparse.Namespace, seconds: float, so
             shutil.rmtree(folder, ignore_errors=True)
     say_outcome(outcome, _say)
     return outcome
+
+
+def _source(*changes: Change) -> AbstractContextManager[Path | None]:
+    """Where the package is that is tested: a changed copy, or else the one that everything is run from."""
+    return source_of(*changes) if changes else nullcontext()
 
 
 def _options() -> argparse.Namespace:

@@ -128,6 +128,30 @@ async def blink(run: Run, call: str) -> None:
     note("start", run)
 
 
+@app.job("chime")
+async def chime(run: Run) -> None:
+    """What schedules start."""
+    note("start", run)
+
+
+def wrong_clock(skew: str) -> None:
+    """Let the clock of this process be wrong by so many seconds; by `back 3600` it jumps back while the process works."""
+    seconds = float(skew.split()[-1])
+    since = monotonic() + 3 if skew.startswith("back") else 0.0
+    real = time.time_ns
+
+    def time_ns() -> int:
+        off = (-seconds if monotonic() >= since else 0.0) if since else seconds
+        return real() + int(off * 1e9)
+
+    time.time_ns = time_ns
+    time.time = lambda: time_ns() / 1e9
+
+
+if os.environ.get("CLOCK_SKEW"):
+    wrong_clock(os.environ["CLOCK_SKEW"])
+
+
 # Poison. What would take its worker down is isolated from its second crash on; what never ends has to be from the first.
 
 

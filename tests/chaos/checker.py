@@ -1,8 +1,8 @@
 """The judge: which promises were broken, by what is in the evidence alone. Pure; each invariant is one function.
 
 The names are those of the guide: I1 nothing lost, I2 one end, I3 one active run, I4 no zombie, I5 effects once, I6 no phantom,
-I9 charged as crashed, I10 quiet logs, I11 no secret, I12 nothing grows, I13 enough happened. (I7 ticks and I8 mails come with
-schedules and notifications.)
+I7 due times decided, I9 charged as crashed, I10 quiet logs, I11 no secret, I12 nothing grows, I13 enough happened. (I8 mails
+comes with notifications.)
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from tests.chaos.evidence import Evidence, Row
 from tests.chaos.ledger import Fact
@@ -156,7 +157,8 @@ def no_phantom(evidence: Evidence) -> Iterator[str]:
     """I6: every run is some call's, a call makes one run at most, and a refused one none."""
     made: dict[str, list[str]] = defaultdict(list)
     for run in evidence.runs:
-        made[run["call"]].append(run["id"])
+        if run["schedule"] is None:
+            made[run["call"]].append(run["id"])
     calls = {fact["call"] for fact in evidence.of("call")}
     answers = {fact["call"]: fact for fact in evidence.of("ok", "refused")}
     for call, runs in made.items():
@@ -169,6 +171,56 @@ def no_phantom(evidence: Evidence) -> Iterator[str]:
             yield f"call {call} was refused and made run {runs[0]}"
         elif answer and answer["run"] != runs[0]:
             yield f"call {call} was answered with run {answer['run']} and made {runs[0]}"
+
+
+def due_times_decided(evidence: Evidence) -> Iterator[str]:
+    """I7: each due time of a schedule has one decision, at most one run, and none is missing or late while the database is up."""
+    ticks: dict[str, list[Row]] = defaultdict(list)
+    for tick in evidence.ticks:
+        ticks[tick["schedule"]].append(tick)
+    for schedule in evidence.schedules:
+        yield from _gaps_and_doubles(schedule, ticks[schedule["id"]])
+        if evidence.stopped is not None and schedule["next"] < evidence.stopped - LATE:
+            yield f"schedule {schedule['id']} was {evidence.stopped - schedule['next']:.0f} s behind in the end"
+    yield from _runs_without_their_tick(evidence)
+    late = [seconds for seconds in lateness(evidence) if seconds > LATE]
+    if len(late) * 100 > len(evidence.ticks):
+        yield f"{len(late)} due times were decided up to {max(late):.1f} s late"
+
+
+EVERY: Final = 1.0
+"""Seconds between two due times."""
+LATE: Final = 2.0
+"""Seconds within which 99 of 100 due times are to be decided."""
+
+
+def _gaps_and_doubles(schedule: Row, ticks: list[Row]) -> Iterator[str]:
+    expected = int(schedule["made"]) + EVERY
+    for tick in ticks:
+        if tick["due"] != expected:
+            how = "is decided twice" if tick["due"] < expected else f"comes {tick['due'] - expected:.0f} s after a gap"
+            yield f"schedule {schedule['id']}: the due time {tick['due']:.0f} {how}"
+        expected = (tick["until"] or tick["due"]) + EVERY
+        if tick["until"] and tick["times"] != tick["until"] - tick["due"] + 1:
+            yield f"schedule {schedule['id']}: {tick['times']} due times from {tick['due']:.0f} to {tick['until']:.0f}"
+    if schedule["next"] != expected:
+        yield f"schedule {schedule['id']}: the next due time is {schedule['next']:.0f}, and not {expected:.0f}"
+
+
+def _runs_without_their_tick(evidence: Evidence) -> Iterator[str]:
+    started = {tick["run"]: (tick["schedule"], tick["due"]) for tick in evidence.ticks if tick["decision"] == "started"}
+    for run in evidence.runs:
+        if run["schedule"] is not None and started.pop(run["id"], None) != (run["schedule"], run["due"]):
+            yield f"run {run['id']} was started for a due time whose tick says otherwise"
+    yield from (f"run {run} was started by a tick, and is not there" for run in started)
+
+
+def lateness(evidence: Evidence) -> Iterator[float]:
+    """How late each due time was decided that came while the database was up."""
+    away = [(down + evidence.clock, up + evidence.clock) for down, up in outages(evidence)]
+    for tick in evidence.ticks:
+        if not any(down - EVERY <= tick["due"] <= up for down, up in away):
+            yield tick["decided"] - tick["due"]
 
 
 def charged_as_crashed(evidence: Evidence) -> Iterator[str]:
@@ -309,6 +361,7 @@ INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "I4": no_zombie,
     "I5": effects_once,
     "I6": no_phantom,
+    "I7": due_times_decided,
     "I9": charged_as_crashed,
     "I10": quiet_logs,
     "I11": no_secret,

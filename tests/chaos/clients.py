@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import cycle
 from random import Random
 from time import monotonic
 from typing import Any
@@ -31,6 +32,15 @@ class Doorbell:
     statuses: Counter[int] = field(default_factory=Counter)
     slowest_refusal: float = 0.0
     """Seconds that the slowest answer 503 took."""
+
+    async def schedule(self, many: int) -> None:
+        """Make schedules that are due each second, in a project each, with one policy after the other."""
+        policies = cycle(["last", "all", "none"])
+        async with self.http() as http:
+            for project_id, catch_up in zip(self.project_ids[:many], policies, strict=False):
+                body = {"job_type": "chime", "cron": "* * * * * *", "catch_up": catch_up}
+                answer = await http.post(f"/v1/projects/{project_id}/schedules", json=body)
+                assert answer.status_code == 201, answer.text
 
     def http(self) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.key}"}

@@ -27,14 +27,22 @@ class Evidence:
     facts: list[Fact]
     """In the order of their times."""
     runs: list[Row]
-    """id, call, slot, job_type, status, error_code, attempt, crashes, result_of (the attempt that its result names); in the order
-    in which they were made."""
+    """id, call, slot, job_type, status, error_code, attempt, crashes, result_of (the attempt that its result names), schedule and
+    due (which asked for it, and for which due time); in the order in which they were made."""
     events: list[Row]
     """run, seq, kind, attempt, worker; in their order within each run."""
     audit: list[Row] = field(default_factory=list)
     """run, old, new, attempt, stale: each change of a status, as a database trigger saw it."""
     effects: list[str] = field(default_factory=list)
     """The run of each row that a handler committed in `run.transaction()`."""
+    schedules: list[Row] = field(default_factory=list)
+    """id, made, next (the due time that comes next); all of them are due each second. Times are the database's, since 1970."""
+    ticks: list[Row] = field(default_factory=list)
+    """schedule, due, decision, run, decided, until and times; in the order of their due times for each schedule."""
+    stopped: float | None = None
+    """When schedules were let be, by the clock of the database."""
+    clock: float = 0.0
+    """What is added to a time of the facts to make it one of the database's clock."""
     overlaps: list[str] = field(default_factory=list)
     """Runs that were seen in one slot at one moment."""
     statuses: dict[int, int] = field(default_factory=dict)

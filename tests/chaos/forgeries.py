@@ -212,6 +212,54 @@ def another_runs_answer(evidence: Evidence) -> None:
     _fact(evidence, "ok", run="first")["run"] = "second"
 
 
+# I7
+
+
+def _tick(evidence: Evidence, decision: str) -> Row:
+    return next(tick for tick in evidence.ticks if tick["decision"] == decision)
+
+
+@_trips("I7", "a due time is left out")
+def due_time_left_out(evidence: Evidence) -> None:
+    evidence.ticks.remove(_tick(evidence, "skipped_active"))
+
+
+@_trips("I7", "the last due time is left out")
+def last_due_time_left_out(evidence: Evidence) -> None:
+    evidence.ticks.remove(_tick(evidence, "missed"))
+
+
+@_trips("I7", "a due time is decided twice")
+def due_time_twice(evidence: Evidence) -> None:
+    skipped = _tick(evidence, "skipped_active")
+    evidence.ticks.insert(evidence.ticks.index(skipped), {**skipped, "decision": "missed", "run": None})
+
+
+@_trips("I7", "a due time starts a run that its tick does not know")
+def due_time_starts_two(evidence: Evidence) -> None:
+    _tick(evidence, "started")["decision"] = "missed"
+
+
+@_trips("I7", "a tick says that it has started a run that is not there")
+def started_nothing(evidence: Evidence) -> None:
+    _tick(evidence, "skipped_active").update(decision="started", run="nobody")
+
+
+@_trips("I7", "a row of several due times has a wrong count")
+def wrong_count(evidence: Evidence) -> None:
+    _tick(evidence, "missed").update(until=1_063.0, times=3)
+
+
+@_trips("I7", "a due time is decided late although the database is up")
+def decided_late(evidence: Evidence) -> None:
+    _tick(evidence, "missed")["decided"] += 5
+
+
+@_trips("I7", "a schedule stands still")
+def stands_still(evidence: Evidence) -> None:
+    evidence.stopped = 1_080.0
+
+
 # I9
 
 

@@ -12,20 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.chaos.plan import Change, Scenario
 from tests.chaos.processes import ROOT
+from tests.chaos.scenarios import HUNT, SCENARIOS
 
 _OF_A_LIVING_PROJECT = "    where p.id = :project_id and p.team_id = :team_id and p.deleted_at is null\n"
 _FINISHES = "as f (id, attempt, status, result, error, code, traceback, delay, progress)\n    join job_runs as r on r.id = f.id"
 _UNLESS_ACTIVE = "    on conflict (team_id, job_type, project_id, unique_key) where outcome is null do nothing\n"
-
-
-@dataclass(frozen=True)
-class Change:
-    """Some text of one file, below `src/tawny`, and what stands there instead."""
-
-    file: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True)
@@ -35,10 +28,12 @@ class Mutant:
     changes: tuple[Change, ...]
     expected: frozenset[str]
     """Invariants of which it has to break at least one."""
+    scenario: Scenario = HUNT
+    """What finds it."""
 
 
-def _mutant(number: int, title: str, expected: str, *changes: tuple[str, str, str]) -> Mutant:
-    return Mutant(number, title, tuple(Change(*change) for change in changes), frozenset(expected.split()))
+def _mutant(number: int, title: str, expected: str, *changes: tuple[str, str, str], scenario: Scenario = HUNT) -> Mutant:
+    return Mutant(number, title, tuple(Change(*change) for change in changes), frozenset(expected.split()), scenario)
 
 
 MUTANTS = {
@@ -128,6 +123,32 @@ MUTANTS = {
             ),
         ),
         _mutant(
+            9,
+            "whoever takes itself for the leader decides what is due, and ticks have no key",
+            "I7",
+            (
+                "db/migrations/0005_schedules.sql",
+                """    decided_at timestamptz not null default date_trunc('milliseconds', clock_timestamp()),
+    primary key (schedule_id, due_at)
+""",
+                """    decided_at timestamptz not null default date_trunc('milliseconds', clock_timestamp())
+""",
+            ),
+            (
+                "schedules/queries.sql",
+                "    limit :at_most\n    for update skip locked\n) as next",
+                "    limit :at_most\n) as next",
+            ),
+            scenario=SCENARIOS["C6"],
+        ),
+        _mutant(
+            10,
+            "what was due while nothing ran is forgotten",
+            "I7",
+            ("schedules/plan.py", "    missed = due if wanted is None else due[:-1]\n", "    missed: list[datetime] = []\n"),
+            scenario=SCENARIOS["C6"],
+        ),
+        _mutant(
             11,
             "a trigger is acknowledged before its commit is on the disk",
             "I1",
@@ -138,11 +159,11 @@ MUTANTS = {
 
 
 @contextmanager
-def source_of(mutant: Mutant | None) -> Iterator[Path]:
-    """A folder with a copy of the package, changed as the mutant says."""
+def source_of(*changes: Change) -> Iterator[Path]:
+    """A folder with a copy of the package, changed like this."""
     with TemporaryDirectory(prefix="tawny-mutant-") as folder:
         shutil.copytree(ROOT / "src/tawny", Path(folder) / "tawny", ignore=shutil.ignore_patterns("__pycache__"))
-        for change in mutant.changes if mutant else ():
+        for change in changes:
             _apply(Path(folder) / "tawny", change)
         yield Path(folder)
 

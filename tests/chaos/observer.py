@@ -12,6 +12,7 @@ import asyncpg
 
 _READY = 60.0
 _DRAIN = 45.0
+_CATCH_UP = 15.0
 
 # What the harness needs of the database for itself: effects of handlers, and an audit that no statement of Tawny's can go round.
 _SCHEMA = """
@@ -42,16 +43,29 @@ create trigger chaos_audit after insert or update on job_runs for each row execu
 
 _OVERLAPS = """
 select array_agg(id::text) as runs from job_runs
-where status in ('pending', 'running') and job_type in ('work', 'stride', 'book', 'doze')
+where status in ('pending', 'running') and job_type in ('work', 'stride', 'book', 'doze', 'chime')
 group by team_id, job_type, project_id, unique_key having count(*) > 1
 """
 
 
 _RUNS = """
-select id::text, params ->> 'call' as call, project_id::text || ' ' || job_type as slot, job_type, status, error_code,
-    attempt, crashes, (result ->> 'attempt')::integer as result_of
-from job_runs order by created_at, id
+select r.id::text, r.params ->> 'call' as call, r.project_id::text || ' ' || r.job_type as slot, r.job_type, r.status,
+    r.error_code, r.attempt, r.crashes, (r.result ->> 'attempt')::integer as result_of, e.data ->> 'schedule_id' as schedule,
+    extract(epoch from (e.data ->> 'due_at')::timestamptz)::float8 as due
+from job_runs as r
+left join run_events as e on e.run_id = r.id and e.seq = 1
+order by r.created_at, r.id
 """
+_SCHEDULES = """
+select id::text, extract(epoch from created_at)::float8 as made, extract(epoch from next_at)::float8 as next
+from schedules where team_id is not null order by id
+"""
+_TICKS = """
+select schedule_id::text as schedule, extract(epoch from due_at)::float8 as due, decision, run_id::text as run, times,
+    extract(epoch from until)::float8 as until, extract(epoch from decided_at)::float8 as decided
+from schedule_ticks where team_id is not null order by schedule_id, due_at, decided_at
+"""
+_BEHIND = "select exists (select from schedules where team_id is not null and next_at < clock_timestamp() - interval '2 s')"
 _EVENTS = """
 select run_id::text as run, seq, kind, attempt, data ->> 'worker' as worker from run_events order by run_id, seq
 """
@@ -70,6 +84,8 @@ class Observer:
         """Runs that were seen in one slot at one moment."""
         self.connections = 0
         """The most that Tawny had open at once."""
+        self.stopped: float | None = None
+        """When schedules were let be, by the clock of the database."""
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
@@ -124,6 +140,16 @@ class Observer:
                 return found
         return True
 
+    async def stop_schedules(self) -> None:
+        """Once all of them have caught up, or it is clear that they do not, let them be due no more."""
+        begun = monotonic()
+        with suppress(*_AWAY):
+            async with self._connected() as conn:
+                while monotonic() - begun < _CATCH_UP and await conn.fetchval(_BEHIND):
+                    await asyncio.sleep(0.05)
+                await conn.execute("update schedules set look_at = 'infinity' where look_at is not null")
+                self.stopped = await conn.fetchval("select extract(epoch from clock_timestamp())::float8")
+
     async def records(self) -> dict[str, Any]:
         """What the database says of all runs, as the evidence has it."""
         async with self._connected() as conn:
@@ -131,6 +157,9 @@ class Observer:
                 "runs": [dict(row) for row in await conn.fetch(_RUNS)],
                 "events": [dict(row) for row in await conn.fetch(_EVENTS)],
                 "audit": [dict(row) for row in await conn.fetch(_AUDIT)],
+                "schedules": [dict(row) for row in await conn.fetch(_SCHEDULES)],
+                "ticks": [dict(row) for row in await conn.fetch(_TICKS)],
+                "stopped": self.stopped,
                 "effects": [str(row["run_id"]) for row in await conn.fetch("select run_id from chaos_effects")],
                 "dump": await _dump(conn),
             }

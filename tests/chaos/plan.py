@@ -13,6 +13,15 @@ WORK = ("work", "stride", "book")
 Span = tuple[float, float]
 
 
+@dataclass(frozen=True)
+class Change:
+    """Some text of one file, below `src/tawny`, and what stands there instead in a copy."""
+
+    file: str
+    old: str
+    new: str
+
+
 @dataclass(frozen=True, order=True)
 class Fault:
     """Something to break, so many seconds after the beginning."""
@@ -78,6 +87,12 @@ class Scenario:
     disk: int | None = None
     """Mebibytes of the disk that the state folder is on: one in memory, which only root can mount."""
     settings: dict[str, str] = field(default_factory=dict)
+    schedules: int = 0
+    """How many schedules are due each second."""
+    skews: tuple[str, ...] = ()
+    """What is wrong with the clock of each worker: seconds, or `back 3600` for a jump while it works."""
+    changes: tuple[Change, ...] = ()
+    """What is tested differs from the source in this: cron knows no seconds."""
 
     def plan(self, seed: int, seconds: float) -> list[Fault]:
         return sorted(self.planner(Random(f"{seed}-{self.name}"), seconds))

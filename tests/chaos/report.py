@@ -33,8 +33,9 @@ def line_of(seed: int, outcomes: list[Outcome]) -> dict[str, Any]:
 _COUNTS = (
     *("acked", "conflicts", "kills", "stops", "restarts", "cuts", "freezes", "dropped", "terms"),
     *("refusals", "recoveries", "stale_refused"),
+    *("ticks", "ticks_started", "ticks_missed"),
 )
-_TIMES = ("trigger", "recover_up", "resume", "detect")
+_TIMES = ("trigger", "recover_up", "resume", "detect", "tick_late")
 
 
 def say_outcome(outcome: Outcome, say: Callable[[str], None]) -> None:

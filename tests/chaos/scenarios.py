@@ -1,4 +1,4 @@
-"""The scenarios of the suite. C6, schedules, comes with them."""
+"""The scenarios of the suite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import cycle
 from random import Random
 from typing import Final
 
-from tests.chaos.plan import WORK, Fault, Scenario, every, spread, within
+from tests.chaos.plan import WORK, Change, Fault, Scenario, every, spread, within
 
 LEASE: Final = 2.0
 
@@ -70,6 +70,14 @@ def bad_network(chance: Random, seconds: float) -> list[Fault]:
     return [
         *(replace(fault, target=chance.choice((3, 4, 5)) if fault.kind in ("reset", "close") else 3) for fault in cuts),
         *(replace(fault, target=place) for place, fault in enumerate(waits)),
+    ]
+
+
+def schedules(chance: Random, seconds: float) -> list[Fault]:
+    """One of those that tick is killed every two seconds, and the database is away for five."""
+    return [
+        *every(chance, "kill", (1.9, 2.1), seconds, targets=3),
+        Fault(seconds * 0.4, "restart_fast", 0, min(5.0, seconds / 4)),
     ]
 
 
@@ -160,6 +168,18 @@ SCENARIOS: Final = {
             20,
             bad_network,
             gates={"acked": 250, "cuts": 6, "freezes": 3},
+        ),
+        Scenario(
+            "C6",
+            "schedules are due each second, by workers whose clocks are wrong and who are killed, and the database is away",
+            20,
+            schedules,
+            gates={"ticks": 300, "ticks_started": 100, "kills": 7, "restarts": 1},
+            workers=3,
+            clients=2,
+            schedules=20,
+            skews=("300", "-300", "back 3600"),
+            changes=(Change("jobs/cron.py", "if len(fields) != FIELDS:", "if len(fields) not in (FIELDS, 6):"),),
         ),
         Scenario(
             "C7",

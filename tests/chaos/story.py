@@ -68,6 +68,8 @@ class Tale:
             "attempt": 0,
             "crashes": 0,
             "result_of": None,
+            "schedule": None,
+            "due": None,
         }
         story.evidence.runs.append(self.row)
 
@@ -222,6 +224,20 @@ def calls(story: Story) -> None:
     story.called(60.2, "unmade", "info")
 
 
+def schedule(story: Story) -> None:
+    """Three due times: a run, one that is in the way of the next, and one that nobody was there for."""
+    evidence = story.evidence
+    evidence.clock, evidence.stopped = 1_000.0, 1_063.5
+    evidence.schedules.append({"id": "secondly", "made": 1_060.4, "next": 1_064.0})
+    chime = Tale(story, "chimed", "chime", "south chime")
+    chime.row |= {"call": None, "schedule": "secondly", "due": 1_061.0}
+    chime.becomes("triggered")
+    chime.goes(61.2, CALM)
+    for due, decision, run in ((1_061.0, "started", "chimed"), (1_062.0, "skipped_active", "chimed"), (1_063.0, "missed", None)):
+        tick = {"schedule": "secondly", "due": due, "decision": decision, "run": run, "decided": due + 0.1}
+        evidence.ticks.append(tick | {"until": None, "times": 1})
+
+
 def surroundings(story: Story) -> None:
     evidence = story.evidence
     evidence.logs = {"api": "listening", f"worker-{CALM}": "enlisted", "postgres": "ready to accept connections"}
@@ -235,7 +251,7 @@ def surroundings(story: Story) -> None:
 
 SCENES: tuple[Callable[[Story], None], ...] = (
     *(calm_work, kill, stop, stop_and_kill, goodbye),
-    *(outage, cancel, calls, surroundings),
+    *(outage, cancel, calls, schedule, surroundings),
 )
 
 

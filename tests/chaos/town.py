@@ -10,6 +10,7 @@ import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
+from time import monotonic, time
 from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
@@ -88,6 +89,8 @@ class Town:
         for number in range(self.scenario.workers):
             await self._hire(number)
         await self.observer.enlisted(self.scenario.workers)
+        if self.scenario.schedules:
+            await self.bell.schedule(self.scenario.schedules)
         self._watching = asyncio.create_task(self.observer.watch())
 
     def _mount(self, mebibytes: int) -> None:
@@ -157,6 +160,8 @@ class Town:
         if not self.scenario.embedded:
             self.wires.append(await self._proxy(self._to_database()))
             settings = {"TAWNY_DATABASE_URL": self._url(self.wires[-1])}
+        if self.scenario.skews:
+            settings["CLOCK_SKEW"] = self.scenario.skews[number % len(self.scenario.skews)]
         worker = self._process(f"worker-{number}", ["work"], settings)
         worker.start()
         self.workers.append(worker)
@@ -210,11 +215,14 @@ class Town:
 
     async def evidence(self) -> Evidence:
         """All that is known of what happened, once everything has drained."""
+        if self.scenario.schedules:
+            await self.observer.stop_schedules()
         drained = await self.observer.drained()
         self._stop_watching()
         return Evidence(
             facts=self.ledger.facts(),
             **await self.observer.records(),
+            clock=time() - monotonic(),
             overlaps=sorted(self.observer.overlaps),
             statuses=dict(self.bell.statuses),
             slowest_refusal=self.bell.slowest_refusal,
