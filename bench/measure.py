@@ -8,6 +8,7 @@ from bench.limits import measure_limits
 from bench.options import Options
 from bench.process import memory
 from bench.reads import measure_reads
+from bench.retention import measure_retention
 from bench.stage import Stage
 from bench.starts import measure_starts
 from bench.triggers import measure_triggers
@@ -25,6 +26,8 @@ def measure(stage: Stage, options: Options) -> list[Figure]:
         figures += measure_limits(stage, options.sizes)
     if "start" in options.only:
         figures += measure_starts(stage, options.sizes)
+    if "retention" in options.only:
+        figures += measure_retention(stage, options.sizes)
     return sorted([*figures, _memory_of_api(stage)], key=_is_of_memory)
 
 

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass, replace
 
 READS = ("get", "list", "filtered", "deep")
-ONLY = (*READS, "trigger", "start", "drain", "limit")
+ONLY = (*READS, "trigger", "start", "drain", "limit", "retention")
 
 FEWEST_ROWS = 2_000
 """With fewer there is no full page at three quarters of the depth."""
@@ -27,6 +27,7 @@ class Sizes:
     starts: int = 50
     drain: int = 10_000
     limited: int = 3_000
+    old: int = 1_000_000
 
     @property
     def depth(self) -> int:
@@ -46,6 +47,7 @@ QUICK = Sizes(
     starts=3,
     drain=300,
     limited=100,
+    old=3_000,
 )
 
 
@@ -73,6 +75,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--only", default=",".join(ONLY), metavar="A,B", help=f"of: {', '.join(ONLY)}")
     parser.add_argument("--repeat", type=int, metavar="N", help="rounds, of which the median counts (5)")
     parser.add_argument("--rows", type=int, metavar="N", help="stored runs (200000)")
+    parser.add_argument("--old", type=int, metavar="N", help="runs that retention deletes (1000000)")
     given = parser.parse_args(arguments)
 
     only = frozenset(name.strip() for name in given.only.split(","))
@@ -82,5 +85,7 @@ def parse(arguments: list[str]) -> Options:
         parser.error(f"--rows has to be at least {FEWEST_ROWS}.")
     if given.repeat is not None and given.repeat < 1:
         parser.error("--repeat has to be at least 1.")
-    chosen = {name: value for name, value in (("rows", given.rows), ("repeat", given.repeat)) if value is not None}
+    chosen = {
+        name: value for name, value in (("rows", given.rows), ("repeat", given.repeat), ("old", given.old)) if value is not None
+    }
     return Options(replace(QUICK if given.quick else Sizes(), **chosen), only, given.quick, given.json)

@@ -105,3 +105,35 @@ delete from run_events where run_id in (select id from gone);
 -- name: strike_floor()!
 -- scope: system (workers serve every team)
 delete from workers where version = 'floor';
+
+-- name: store_old_runs(rows, team_id, project_id)!
+-- Runs that ended 100 days ago, one each 50 milliseconds.
+insert into job_runs (
+    id, team_id, project_id, job_type, status, triggered_by, params, progress, result, created_at, run_at, started_at, completed_at,
+    attempt, last_seq
+)
+select
+    (substr(first_id_at(at)::text, 1, 13) || '-7' || right(gen_random_uuid()::text, 21))::uuid, :team_id::uuid, :project_id::uuid,
+    'export', 'completed', 'schedule', '{"month": "2026-01"}', '{"processed": 250, "total": 250}', '{"exported": 250}',
+    at, at, at, at + interval '2 seconds', 1, 3
+from generate_series(1, :rows::integer) as i,
+    lateral (select now() - interval '100 days' - i * interval '50 milliseconds' as at) as made
+order by at;
+
+-- name: store_old_events()!
+-- scope: system (what was stored just before)
+insert into run_events (run_id, seq, team_id, kind, attempt, created_at)
+select r.id, fact.seq, r.team_id, fact.kind, fact.attempt, r.completed_at
+from job_runs as r
+cross join (values (1, 'triggered', 0), (2, 'started', 1), (3, 'completed', 1)) as fact (seq, kind, attempt)
+where r.id < first_id_at(now() - interval '99 days')
+order by r.id, fact.seq;
+
+-- name: count_old_runs()$
+-- scope: system (what was stored to be deleted)
+select count(*) from job_runs where id < first_id_at(now() - interval '99 days');
+
+-- name: size_of_runs()$
+-- scope: system (all tables)
+-- Of both tables with their indexes, in MB.
+select (pg_total_relation_size('job_runs') + pg_total_relation_size('run_events'))::float8 / 1e6;

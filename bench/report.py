@@ -24,6 +24,7 @@ _UNITS = (
     ("cpu_us", "CPU us", 0),
     ("rss_mb", "RSS MB", 1),
     ("pss_mb", "PSS MB", 1),
+    ("mb", "MB", 0),
 )
 
 
@@ -98,7 +99,15 @@ def _rows(figure: Figure) -> list[list[str]]:
     ]
 
 
-_NOUNS = {"cpu_us": "CPU", "each_us": "time", "per_second": "rate", "p50_ms": "p50", "rss_mb": "RSS"}
+_NOUNS = {
+    "cpu_us": "CPU",
+    "each_us": "time",
+    "per_second": "rate",
+    "p50_ms": "p50",
+    "p99_ms": "p99",
+    "rss_mb": "RSS",
+    "mb": "size",
+}
 
 
 def _values(sample: Sample) -> list[str]:

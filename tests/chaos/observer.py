@@ -54,6 +54,7 @@ select r.id::text, r.params ->> 'call' as call, r.project_id::text || ' ' || r.j
     extract(epoch from (e.data ->> 'due_at')::timestamptz)::float8 as due
 from job_runs as r
 left join run_events as e on e.run_id = r.id and e.seq = 1
+where r.team_id is not null
 order by r.created_at, r.id
 """
 _SCHEDULES = """

@@ -20,7 +20,7 @@ Line = dict[str, Any]
 
 
 def lines() -> list[Line]:
-    """What was printed, seed by seed."""
+    """What was printed. The scenarios of a seed may be in several lines."""
     return [json.loads(line) for line in LINES.read_text().splitlines()]
 
 
@@ -56,6 +56,8 @@ _COUNTED = {
     "zombie_steps": "steps of an attempt after a later one had started",
     "stale_accepted": "writes of lost attempts that were accepted",
     "stale_refused": "writes of lost attempts that were refused",
+    "ticks": "due times of schedules",
+    "ticks_wrong": "due times that were left out, decided twice, or late while the database was up",
     "deadlocks": "deadlocks",
 }
 
@@ -67,20 +69,22 @@ _TIMED = {
     "given_back": ("C9", "worker told to stop to its run's next start elsewhere"),
     "trigger": ("C1", "answer to a trigger, while all this goes on"),
     "conflict": ("C1", "answer 409"),
+    "tick_late": ("C6", "due time of a schedule to its decision, database up"),
 }
 
 
 def figures(all_lines: list[Line]) -> Iterator[str]:
     """Counts of all seeds added up, and of times the median of the seeds' medians and the worst of all."""
-    yield f"| in {len(all_lines)} runs with the seeds {', '.join(str(line['seed']) for line in all_lines)} | |"
+    seeds = sorted({line["seed"] for line in all_lines})
+    yield f"| in {len(seeds)} runs with the seeds {', '.join(map(str, seeds))} | |"
     yield "|---|---:|"
     for name, meaning in _COUNTED.items():
-        yield f"| {meaning} | {sum(line[name] for line in all_lines):,} |"
+        yield f"| {meaning} | {sum(line.get(name, 0) for line in all_lines):,} |"
     yield ""
     yield "| seconds | median | 99 of 100 | worst |"
     yield "|---|---:|---:|---:|"
     for name, (scenario, meaning) in _TIMED.items():
-        found = [line["scenarios"][scenario][name] for line in all_lines]
+        found = [line["scenarios"][scenario][name] for line in all_lines if scenario in line["scenarios"]]
         yield f"| {meaning} ({scenario}) | {_middle(found, 'p50')} | {_worst(found, 'p99')} | {_worst(found, 'max')} |"
 
 

@@ -1,13 +1,16 @@
-"""A beat costs by what is due, not by what exists."""
+"""A beat costs by what is due, not by what exists; and the clock that counts is that of the database."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tawny
 from tawny.db.pool import Connection, connect
 from tawny.schedules.statements import queries
 
@@ -69,3 +72,14 @@ async def test_taking_what_is_due_costs_by_what_is_due(filled: Connection) -> No
     assert root["Plan"]["Actual Rows"] == DUE
     assert buffers <= MOST_DUE, json.dumps(root, indent=1)
     assert "Seq Scan" not in json.dumps(root)
+
+
+_WALL_CLOCK = re.compile(r"\b(now\(|utcnow|today\(|time\.time|time_ns|from time import (?!monotonic\b))")
+
+
+def test_nothing_about_schedules_reads_the_clock_of_its_process() -> None:
+    source = Path(tawny.__file__).parent
+    files = [*(source / "schedules").glob("*.py"), source / "jobs/cron.py", source / "workers/tick.py"]
+    assert len(files) > 6
+    assert [str(file) for file in files if _WALL_CLOCK.search(file.read_text())] == []
+    assert _WALL_CLOCK.search("datetime.now(UTC)")

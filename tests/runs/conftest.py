@@ -120,6 +120,7 @@ def reap(conn: Connection) -> Reaper:
 
 
 AFRESH = """
+delete from schedule_ticks; delete from schedules;
 delete from run_logs; delete from run_events; delete from job_runs; delete from run_totals; delete from workers;
 delete from job_places; delete from idempotency_keys; delete from effects; update projects set deleted_at = null;
 """

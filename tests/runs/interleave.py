@@ -8,8 +8,8 @@ others go on meanwhile, and it goes on when they have made way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.waiting import PATIENCE
 from tawny.db.pool import Connection
 from tawny.errors import TawnyError
 from tawny.runs.statements import queries
+from tawny.schedules.statements import queries as ticking
 
 Verb = Callable[[Any], Awaitable[object]]
 Answers = Mapping[str, Any]
@@ -29,7 +30,7 @@ REFUSALS = (TawnyError, asyncpg.PostgresError)
 MOST = 400
 """Merges of one stage; with more, its players have too many statements for a test of every order."""
 
-_NAMES = {query.sql: name for name, query in queries.all.items()}
+_NAMES = {query.sql: name for name, query in (queries.all | ticking.all).items()}
 _MOMENT = 0.002  # between two looks at who waits; no verdict depends on it
 
 
@@ -58,7 +59,8 @@ class Player:
         self.statement = "nothing yet"
         self.answer: object = None
         self.failed = ""
-        """What the database said that no verb may meet: all but that a unique key is taken."""
+        """What the database said that no verb may meet: all but that a unique key is taken, or that a lock is, where the verb has
+        said that it does not wait."""
         self.through = False
         self.still = False
         """It stands before its next statement, or is through."""
@@ -82,7 +84,7 @@ class Player:
         try:
             return await call(sql, *values)
         except asyncpg.PostgresError as error:
-            if not isinstance(error, asyncpg.UniqueViolationError):
+            if not isinstance(error, asyncpg.UniqueViolationError | asyncpg.LockNotAvailableError):
                 self.failed = f"{type(error).__name__} of {self.name} in {self.statement}"
             raise
 
@@ -130,6 +132,18 @@ class Turns:
 
     async def execute(self, sql: str, *values: object) -> Any:
         return await self._player.turn(sql, self._player.conn.execute, *values)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """One inside another. It has no turn of its own either."""
+        conn = self._player.conn
+        await conn.execute("savepoint inner_one")
+        try:
+            yield
+        except REFUSALS:
+            await conn.execute("rollback to savepoint inner_one")
+            raise
+        await conn.execute("release savepoint inner_one")
 
 
 class Play:
