@@ -133,6 +133,15 @@ async def test_a_due_time_that_nobody_decided_is_missed_when_the_expression_chan
     assert (tick["decision"], tick["times"]) == ("missed", 3)
 
 
+async def test_a_schedule_of_a_time_zone_that_is_not_known_any_more_is_listed_and_can_be_mended(world: World) -> None:
+    schedule = await made(world)
+    await world.conn.execute("update schedules set timezone = 'Mars/Olympus', next_at = now(), look_at = now()")
+    (listed,) = (await world.send("GET", path(world.project_id))).json()["schedules"]
+    assert listed["next_times"] == []
+    mended = await change(world, schedule["id"], timezone="UTC")
+    assert len(mended.json()["next_times"]) == 5
+
+
 async def test_a_deleted_schedule_is_gone_and_its_runs_go_on(world: World) -> None:
     schedule = await made(world)
     await come_due(world, schedule["id"])

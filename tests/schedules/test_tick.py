@@ -84,8 +84,8 @@ async def test_or_none_of_them(desk) -> None:
 async def test_or_all_of_them_one_after_the_other(desk) -> None:
     schedule_id = await desk.schedule(catch_up="all")
     await desk.make_due(schedule_id, LONG_AGO)
-    assert (await desk.tick()).more
-    assert not (await desk.tick()).more, "the second waits for the first"
+    assert (await desk.tick()).started == 1
+    assert (await desk.tick()).started == 0, "the second waits for the first"
     assert await desk.decisions(schedule_id) == ["started"]
     for done in (2, 3):
         await desk.finish_all()
@@ -231,9 +231,10 @@ async def test_a_batch_ends_before_it_writes_too_much(desk) -> None:
     for schedule_id in made:
         await desk.make_due(schedule_id, timedelta(hours=20))
     ticked = await desk.tick()
-    assert (ticked.schedules, ticked.more) == (1, True)
+    assert ticked.schedules == 1
     await desk.tick()
-    assert not (await desk.tick()).more
+    await desk.tick()
+    assert (await desk.tick()).schedules == 0
 
 
 async def test_how_long_until_the_next_is_due(desk) -> None:

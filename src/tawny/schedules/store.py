@@ -174,8 +174,9 @@ _SHOWN_CHANGES: Final = ("cron", "timezone", "catch_up", "enabled")
 
 async def _write_off(conn: Connection, row: Any) -> None:
     """Due times that have come and that nobody has decided: the schedule is about to have others."""
-    if row["next_at"] is not None and row["next_at"] <= row["now"]:
-        times, last = parse_cron(row["cron"], row["timezone"]).count(row["next_at"], row["now"])
+    cron = _known(row)
+    if cron is not None and row["next_at"] is not None and row["next_at"] <= row["now"]:
+        times, last = cron.count(row["next_at"], row["now"])
         tick = Tick(due_at=row["next_at"], decision="missed", reason=CHANGED, until=last, times=times)
         await write_ticks(conn, [(row["id"], row["team_id"], tick)])
 
@@ -235,6 +236,14 @@ def _cron(expression: str, timezone: str) -> Cron:
         raise InvalidRequest(f"cron {error}.", code="invalid_cron", field="cron") from None
 
 
+def _known(row: Any) -> Cron | None:
+    """When a stored schedule is due; None where this machine does not know its time zone any more."""
+    try:
+        return parse_cron(row["cron"], row["timezone"])
+    except CronError:
+        return None
+
+
 def _catch_up(word: str) -> str:
     if word not in get_args(CatchUp):
         raise InvalidRequest(f"catch_up should be {', '.join(get_args(CatchUp))}.", code="invalid_field", field="catch_up")
@@ -244,9 +253,9 @@ def _catch_up(word: str) -> str:
 def _schedule(row: Any) -> Schedule:
     values = dict(row)
     last = {name.removeprefix("last_"): values.pop(name) for name in list(values) if name.startswith("last_")}
-    now, cron = values.pop("now"), parse_cron(row["cron"], row["timezone"])
+    now, cron = values.pop("now"), _known(row)
     return Schedule(
         **{**values, "params": json.loads(row["params"])},
-        next_times=list(islice(cron.after(now), _TIMES)) if row["enabled"] else [],
+        next_times=list(islice(cron.after(now), _TIMES)) if cron and row["enabled"] else [],
         last=Decided(**last) if last["due_at"] is not None else None,
     )

@@ -38,11 +38,10 @@ _MUCH_LATER: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """How many schedules were looked at, how many runs were made, and whether there may be more to do."""
+    """How many schedules were looked at, and how many runs were made."""
 
     schedules: int
     started: int
-    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +68,13 @@ async def seconds_to_next(conn: Connection, job_types: Sequence[str]) -> float |
 
 
 async def tick(tx: Connection, jobs: Mapping[str, Job], *, at_most: int = BATCH) -> Ticked:
-    """Decide the due times of schedules of these job types that have come, and make their runs. Needs a transaction."""
+    """Decide the due times of schedules of these job types that have come, and make their runs. Needs a transaction.
+
+    It takes some of those that are due; call it again until there are none.
+    """
     rows = await queries.take_due(tx, job_types=list(jobs), at_most=at_most)
     if not rows:
-        return Ticked(0, 0, more=False)
+        return Ticked(0, 0)
     await queries.wait_shortly(tx)
     living = await _hold_projects(tx, rows)
     due = list(_planned_within_bounds(rows, living))
@@ -82,7 +84,7 @@ async def tick(tx: Connection, jobs: Mapping[str, Job], *, at_most: int = BATCH)
     done = [_settled(d, wanted.get(d.id), granted.get(d.id)) for d in due]
     await _store(tx, done)
     started = sum(1 for got in granted.values() if got and got.made)
-    return Ticked(len(due), started, more=len(rows) == at_most or len(due) < len(rows) or any(map(_goes_on, done)))
+    return Ticked(len(due), started)
 
 
 async def _hold_projects(tx: Connection, rows: Sequence[Any]) -> set[UUID | None]:
@@ -158,12 +160,6 @@ def _settled(due: _Due, wanted: Scheduled | InvalidRequest | None, got: Granted 
     else:
         tick = Tick(due_at=at, decision="skipped_active", reason=ACTIVE, run_id=got.run_id)
     return replace(due, plan=replace(planned, ticks=[*planned.ticks, tick]))
-
-
-def _goes_on(due: _Due) -> bool:
-    """Whether a later due time of the same schedule has come as well."""
-    next_at = due.plan.next_at if due.plan else None
-    return not due.wait and next_at is not None and next_at <= due.row["now"]
 
 
 async def _store(tx: Connection, done: Sequence[_Due]) -> None:

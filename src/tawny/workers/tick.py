@@ -57,6 +57,6 @@ async def beat(conn: Connection, jobs: Mapping[str, Job], *, notify: bool) -> fl
         ticked = await schedules.tick(conn, jobs)
     if ticked.started and notify:
         await runs.wake(conn, {NEW_RUN})
-    if ticked.more or ticked.schedules:
+    if ticked.schedules:
         return _AT_ONCE
     return uniform(*_TAKEN)  # noqa: S311 (not a secret)
