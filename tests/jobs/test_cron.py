@@ -145,6 +145,13 @@ def test_due_times_are_counted_as_if_one_went_through_them(
     assert cron.count(first, first + length) == (len(due), due[-1])
 
 
+def test_what_is_no_due_time_any_more_is_counted_as_one() -> None:
+    """The rules of a time zone have changed since it was reckoned."""
+    odd = datetime(2026, 3, 1, 12, 7, tzinfo=UTC)
+    assert parse_cron("0 12 * * *", "UTC").count(odd, odd + timedelta(hours=1)) == (1, odd)
+    assert parse_cron("0 12 * * *", "UTC").count(odd, odd + timedelta(days=2)) == (2, odd + timedelta(days=2, minutes=-7))
+
+
 @pytest.mark.parametrize(
     ("expression", "says"),
     [

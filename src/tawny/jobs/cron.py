@@ -50,7 +50,8 @@ class Cron:
     def count(self, first: datetime, before: datetime) -> tuple[int, datetime]:
         """How many due times there are from `first`, which is one, until before `before`, and the last of them.
 
-        Whole days on which the clock does not change are counted and not gone through: years cost milliseconds.
+        If by the rules of today `first` is none, there is that one at least. Whole days on which the clock does not change are
+        counted and not gone through: years cost milliseconds.
         """
         sim = self._walls(first)
         a_day = len(sim.hours) * len(sim.minutes) * len(sim.seconds)
@@ -65,7 +66,8 @@ class Cron:
                 some = list(self._between(max(first, begins) - _MOMENT, min(ends, before)))
                 times, last = len(some), some[-1] if some else last
             due, day = due + times, day + _DAY
-        return due, list(self._between(last - _MOMENT, min(last + _DAY, before)))[-1]
+        last_day = list(self._between(last - _MOMENT, min(last + _DAY, before)))
+        return max(due, 1), last_day[-1] if last_day else last
 
     def _between(self, after: datetime, before: datetime) -> Iterator[datetime]:
         return takewhile(lambda due: due < before, self.after(after))

@@ -108,10 +108,12 @@ def _planned(row: Any, *, held: bool) -> _Due:
         return _Due(row, None, _SOON)
     try:
         cron = parse_cron(row["cron"], row["timezone"])
+        return _Due(row, plan(cron, row["catch_up"], enabled=row["enabled"], due_at=row["next_at"], now=row["now"]))
     except CronError as error:  # a time zone that this machine does not know, or not any more
         log.warning("a schedule cannot be read; others are not held up", schedule_id=str(row["id"]), error=str(error))
-        return _Due(row, None, _MUCH_LATER)
-    return _Due(row, plan(cron, row["catch_up"], enabled=row["enabled"], due_at=row["next_at"], now=row["now"]))
+    except Exception:
+        log.exception("a schedule cannot be planned for; others are not held up", schedule_id=str(row["id"]))
+    return _Due(row, None, _MUCH_LATER)
 
 
 def _wanted(row: Mapping[str, Any], due_at: datetime, jobs: Mapping[str, Job]) -> Scheduled | InvalidRequest:
