@@ -110,6 +110,7 @@ TABLES = (
     "rate_limits",
     "sessions",
     "sign_in_codes",
+    "sign_in_links",
     "memberships",
     "projects",
     "users",

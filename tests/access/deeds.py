@@ -113,6 +113,24 @@ async def make_token(office: Office) -> AsyncIterator[Left | None]:
     yield office.left("create", "session", session_id, by=HOST, team_id=None, secrets=(token, token.rpartition(".")[2]))
 
 
+@of("access.make_link")
+async def make_link(office: Office) -> AsyncIterator[Left | None]:
+    yield None
+    user_id, token = await access.make_link(office.conn, HOST, ANN)
+    yield office.left("create", "sign_in_link", user_id, by=HOST, team_id=None, secrets=(token,))
+
+
+@of("access.follow_link")
+async def follow_link(office: Office) -> AsyncIterator[Left | None]:
+    user_id, token = await access.make_link(office.conn, HOST, ANN)
+    yield None
+    session = await access.follow_link(office.conn, SECRET, token, client=CLIENT)
+    assert session
+    by = Actor("user", user_id, user_id=user_id)
+    session_id = access.read_token(SECRET, session).session_id
+    yield office.left("create", "session", session_id, by=by, team_id=None, secrets=(token, session))
+
+
 @of("access.verify_code")
 async def verify_code(office: Office) -> AsyncIterator[Left | None]:
     member, code = await office.member(), await make_code(office.conn, SECRET, ANN)

@@ -101,7 +101,6 @@ async def test_a_success_has_the_same_headers(world: World) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/v1",
         "/v1/jobs",
         "/v1/jobs/",

@@ -17,7 +17,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from tawny import Run, Tawny, mcp, runs
+from tawny import Run, Tawny, dashboard, mcp, runs
 from tawny.access import Actor, Role, add_member, create_key, create_project, create_team, open_session
 from tawny.access.codes import make_code
 from tawny.api.app import create_app
@@ -64,7 +64,7 @@ class Served:
 def serve(url: str, folder: Path, **settings: Any) -> Iterator[Served]:
     """Serve the test app on a free port, as `tawny serve` does, with its state in `folder`."""
     api = create_app(app, settings=Settings(**{"lease": 1.0, "data_dir": folder} | settings), url=url, secret=SECRET)
-    mcp.mount(api)
+    dashboard.mount(mcp.mount(api))
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         api,

@@ -54,6 +54,7 @@ from tawny.access.users import User, ensure_user, find_user
 
 if TYPE_CHECKING:
     from tawny.access.authenticate import Authenticator
+    from tawny.access.links import follow_link, make_link
     from tawny.access.sessions import end_session, forget_sign_ins, make_token, open_session
     from tawny.access.sign_in import AgentSignedIn, Attempt, SignedIn, TeamRequired, agent_login, send_code, verify_code
     from tawny.access.tokens import issue_token, read_token
@@ -63,6 +64,7 @@ _LATER = {
     name: module
     for module, names in {
         "authenticate": ("Authenticator",),
+        "links": ("follow_link", "make_link"),
         "sessions": ("end_session", "forget_sign_ins", "make_token", "open_session"),
         "sign_in": ("AgentSignedIn", "Attempt", "SignedIn", "TeamRequired", "agent_login", "send_code", "verify_code"),
         "tokens": ("issue_token", "read_token"),
@@ -131,6 +133,7 @@ __all__ = [
     "find_project",
     "find_project_for",
     "find_user",
+    "follow_link",
     "forget_sign_ins",
     "invite",
     "issue_token",
@@ -142,6 +145,7 @@ __all__ = [
     "list_projects",
     "list_teams",
     "load_or_make_secret",
+    "make_link",
     "make_token",
     "my_invitations",
     "open_session",

@@ -25,6 +25,7 @@ Resource = Literal[
     "project",
     "schedule",
     "session",
+    "sign_in_link",
     "team",
     "webhook",
 ]

@@ -275,6 +275,16 @@ where s.id = :session_id and s.user_id = :user_id and s.expires_at > clock_times
 -- scope: system (a session is of no team)
 delete from sessions where id = :id and user_id = :user_id returning id;
 
+-- name: insert_link(token_hash, user_id, lifetime)!
+-- scope: system (a sign-in is of no team)
+insert into sign_in_links (token_hash, user_id, expires_at)
+values (:token_hash, :user_id, clock_timestamp() + :lifetime::interval);
+
+-- name: take_link(token_hash)$
+-- scope: system (a sign-in is of no team)
+-- The user whose link this is, once. No row: it is unknown, used or too old.
+delete from sign_in_links where token_hash = :token_hash and expires_at > clock_timestamp() returning user_id;
+
 -- name: spend(subject, price, ahead)^
 -- scope: system (who guesses is of no team)
 -- `granted`, or how many seconds to wait. The wait is an estimate: others may have spent meanwhile.
@@ -309,6 +319,11 @@ ended as (
 stale as (
     delete from invitations where id in (
         select id from invitations where expires_at < clock_timestamp() limit 1000 for update skip locked
+    )
+),
+unused as (
+    delete from sign_in_links where token_hash in (
+        select token_hash from sign_in_links where expires_at < clock_timestamp() limit 1000 for update skip locked
     )
 )
 delete from rate_limits where subject in (

@@ -27,14 +27,18 @@ async def read_object(scope: Scope, receive: Receive) -> dict[str, Any] | None:
     PayloadTooLarge over 1 MiB, before reading when the length is declared; Timeout after 10 s; UnsupportedMedia unless it is said
     to be plain JSON in UTF-8; InvalidRequest for what is not strictly JSON (see `strict_json`).
     """
-    headers = scope["headers"]
-    if declared_length(headers) > BODY_LIMIT:
-        raise _too_large()
-    raw = await _read(receive)
+    raw = await read_bytes(scope, receive)
     if not raw:
         return None
-    _require_plain_json(headers)
+    _require_plain_json(scope["headers"])
     return parse_object(raw)
+
+
+async def read_bytes(scope: Scope, receive: Receive) -> bytes:
+    """Return the body as it came. PayloadTooLarge over 1 MiB, before reading when the length is declared; Timeout after 10 s."""
+    if declared_length(scope["headers"]) > BODY_LIMIT:
+        raise _too_large()
+    return await _read(receive)
 
 
 def declared_length(headers: Iterable[Header]) -> int:

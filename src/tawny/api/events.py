@@ -142,7 +142,10 @@ def _last_event(call: Call, parse: Callable[[str], Any]) -> Any:
     return parsed
 
 
+run_events: Final = _Stream(_run)
+team_events: Final = _Stream(_team)
+
 ROUTES: Final = (
-    Route("/v1/jobs/{run_id}/events", _Stream(_run), methods=["GET"], name="run_events"),
-    Route("/v1/teams/{team_id}/jobs/events", _Stream(_team), methods=["GET"], name="team_events"),
+    Route("/v1/jobs/{run_id}/events", run_events, methods=["GET"], name="run_events"),
+    Route("/v1/teams/{team_id}/jobs/events", team_events, methods=["GET"], name="team_events"),
 )

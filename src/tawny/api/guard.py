@@ -69,12 +69,17 @@ def _require_reasonable(scope: Scope) -> None:
 def _answer(scope: Scope, error: Exception) -> Answer:
     answer = answer_to(error, root_of(scope))
     if answer is None:
-        # The path and a traceback without values: queries, headers and local variables may hold what is secret.
-        log.error("a request failed", method=scope["method"], path=scope["path"], traceback="".join(format_exception(error)))
+        note_failure(scope, error)
         answer = unforeseen()
     if CLOSE not in answer.headers and _may_send_much(scope["headers"]):
         return Answer(answer.status, answer.body, [*answer.headers, CLOSE])
     return answer
+
+
+def note_failure(scope: Scope, error: Exception) -> None:
+    """Log an error that nobody foresaw: the path and a traceback without values, since queries, headers and local variables may
+    hold what is secret."""
+    log.error("a request failed", method=scope["method"], path=scope["path"], traceback="".join(format_exception(error)))
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:

@@ -12,16 +12,15 @@ from tawny import access
 from tawny.access import Attempt
 from tawny.access.codes import CODE_MINUTES
 from tawny.access.credential import refused
-from tawny.access.tokens import LIFETIME
-from tawny.api.answers import Answer, Header, answered
+from tawny.api.answers import Answer, answered
 from tawny.api.call import Call
+from tawny.api.cookies import no_session_cookie, session_cookie
 from tawny.api.envelope import Answered, Id, Strict, checked
 from tawny.api.operation import operation
 from tawny.errors import Forbidden, Unauthenticated
 from tawny.mail import Mail
 
 TAG: Final = "Signing in"
-COOKIE: Final = "tawny_session"
 
 
 class EmailBody(Strict):
@@ -125,11 +124,11 @@ async def send_code(call: Call) -> Answer:
     async with state.pool.transaction() as conn:
         made = await access.send_code(conn, state.secret, body.email, client=call.client, signup=state.settings.may_sign_up)
     if made is not None:
-        state.mailer.send_soon(_code_mail(*made))
+        state.mailer.send_soon(code_mail(*made))
     return answered({"message": "Verification code sent"})
 
 
-def _code_mail(email: str, code: str) -> Mail:
+def code_mail(email: str, code: str) -> Mail:
     return Mail(
         to=email,
         subject=f"{code} is your code for Tawny",
@@ -161,14 +160,14 @@ async def verify_code(call: Call) -> Answer:
             conn, state.secret, Attempt(body.email, body.code, call.client), signup=state.settings.may_sign_up
         )
     if signed_in is None:
-        raise _bad_code()
+        raise bad_code()
     shown = {
         "token": signed_in.token,
         "user": _user(signed_in.user),
         "teams": [_team_of_user(team) for team in signed_in.teams],
         "is_new_user": signed_in.is_new_user,
     }
-    return answered(shown, 201 if signed_in.is_new_user else 200, [_cookie(call, signed_in.token)])
+    return answered(shown, 201 if signed_in.is_new_user else 200, [session_cookie(call.state.settings, signed_in.token)])
 
 
 @operation(
@@ -190,7 +189,7 @@ async def agent_login(call: Call) -> Answer:
             signup=state.settings.may_sign_up,
         )
     if signed_in is None:
-        raise _bad_code()
+        raise bad_code()
     return answered({"api_key": signed_in.api_key, "team": _team(signed_in.team)}, 201)
 
 
@@ -217,13 +216,13 @@ async def logout(call: Call) -> Answer:
         raise Forbidden("An API key has no session; revoke the key instead.", code="insufficient_permission")
     async with call.state.pool.transaction() as conn:
         await access.end_session(conn, actor)
-    return answered({"logged_out": True}, headers=[_no_cookie(call)])
+    return answered({"logged_out": True}, headers=[no_session_cookie(call.state.settings)])
 
 
 OPERATIONS: Final = (send_code, verify_code, agent_login, whoami, logout)
 
 
-def _bad_code() -> Unauthenticated:
+def bad_code() -> Unauthenticated:
     return Unauthenticated("Invalid or expired code; ask for a new one.", code="invalid_code")
 
 
@@ -237,19 +236,3 @@ def _team_of_user(team: access.Team) -> dict[str, Any]:
 
 def _user(user: access.User) -> dict[str, Any]:
     return {"id": user.id, "email": user.email, "created_at": user.created_at}
-
-
-def _cookie(call: Call, token: str) -> Header:
-    return _set_cookie(call, token, int(LIFETIME.total_seconds()))
-
-
-def _no_cookie(call: Call) -> Header:
-    return _set_cookie(call, "", 0)
-
-
-def _set_cookie(call: Call, value: str, seconds: int) -> Header:
-    """Not to be read by scripts, nor sent along by other sites' forms; over TLS only, where people reach the server so."""
-    secure = (call.state.settings.public_url or "").startswith("https://")
-    name = f"__Host-{COOKIE}" if secure else COOKIE
-    text = f"{name}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={seconds}{'; Secure' if secure else ''}"
-    return b"set-cookie", text.encode()

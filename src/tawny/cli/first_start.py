@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from tawny.access import PERMISSIONS, Actor, create_key, create_project, create_team
+from tawny.access import PERMISSIONS, Actor, create_key, create_project, create_team, make_link
 from tawny.access.operations import HOST_PERMISSIONS
 from tawny.cli import database
 from tawny.db import queries as sql
@@ -28,10 +28,11 @@ class FirstStart:
     team_id: UUID
     project_id: UUID
     api_key: str = field(repr=False)
+    link_token: str = field(repr=False)
 
 
 async def welcome(url: str) -> FirstStart | None:
-    """Make a team, its owner, a project and a key in a database that has no team; None when it has one."""
+    """Make a team, an owner who can sign in by a link, a project and a key in a database without a team; None when it has one."""
     async with database.connection(url) as conn, conn.transaction():
         await queries.take_turn(conn)
         if await queries.any_team(conn):
@@ -41,7 +42,8 @@ async def welcome(url: str) -> FirstStart | None:
         project = await create_project(conn, host, team.team_id, name="First project", slug=PROJECT_SLUG)
         permissions = [permission for permission in PERMISSIONS if permission not in HOST_PERMISSIONS]
         _, api_key = await create_key(conn, host, team.team_id, name="First key", permissions=permissions)
-    return FirstStart(team.team_id, project.id, api_key)
+        _, link_token = await make_link(conn, host, OWNER)
+    return FirstStart(team.team_id, project.id, api_key, link_token)
 
 
 def introduce(first: FirstStart, address: str, job_types: Collection[str]) -> list[str]:
@@ -55,6 +57,10 @@ def introduce(first: FirstStart, address: str, job_types: Collection[str]) -> li
         "Try it:",
         "",
         curl(address, job_types, first),
+        "",
+        "Watch it in a browser; this link signs you in once, within an hour:",
+        "",
+        f"  {address}/sign-in/link?token={first.link_token}",
     ]
 
 

@@ -11,7 +11,7 @@ import structlog
 import uvloop
 from fastapi import FastAPI
 
-from tawny import mcp
+from tawny import dashboard, mcp
 from tawny.access.secret import load_or_make_secret
 from tawny.api.app import create_app, opened
 from tawny.cli import database, first_start, listen
@@ -41,7 +41,7 @@ def run(settings: Settings, *, with_worker: bool) -> None:
         asyncio.run(apply(db.url))
         secret = load_or_make_secret(settings.data_dir, settings.secret)
         found = settings.model_copy(update={"port": sockets[0].getsockname()[1]})  # so that links name a port that 0 has picked
-        web = mcp.mount(create_app(jobs, settings=found, url=db.url, secret=secret))
+        web = dashboard.mount(mcp.mount(create_app(jobs, settings=found, url=db.url, secret=secret)))
         server = Server(web, sockets, on_listening=partial(_greet, settings, jobs, db.url))
         try:
             uvloop.run(_serve(web, server, db, found, with_worker=with_worker))

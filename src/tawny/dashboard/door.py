@@ -1,0 +1,20 @@
+"""Every page, and what else browsers ask for, as routes of an API."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from tawny.dashboard import home, live, run, runs, sign_in, static
+from tawny.dashboard.page import Page, served
+
+PAGES: Final[tuple[Page, ...]] = (*home.PAGES, *sign_in.PAGES, *runs.PAGES, *run.PAGES)
+
+
+def mount(api: FastAPI) -> FastAPI:
+    """Serve the dashboard beside an API made by `tawny.api.create_app`, wherever that is mounted. Returns the API."""
+    pages = [Route(page.path, served(page), methods=[page.method], name=page.name) for page in PAGES]
+    api.router.routes.extend([*pages, *live.ROUTES, *static.ROUTES])
+    return api

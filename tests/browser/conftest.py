@@ -1,0 +1,138 @@
+"""A real browser before a real server: `tawny serve` with a worker of its own, and Debian's Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from tests.commands import Serving
+
+CHROMIUM = os.environ.get("TEST_CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE = 15_000
+"""Milliseconds after which a fact that does not come is taken for a failure."""
+
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Town:
+    """A server that was started for the first time, and what it printed."""
+
+    serving: Serving
+    browser: Browser
+    contexts: list[BrowserContext] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    """What the browser refused or could not do: violations of the policy, errors of scripts."""
+    storage: Any = None
+
+    @property
+    def address(self) -> str:
+        return self.serving.address
+
+    @property
+    def link(self) -> str:
+        return self._printed(r"^ +(http://\S+/sign-in/link\?token=\S+)$")
+
+    @property
+    def team_id(self) -> str:
+        return self._printed(r'Made a team "My team" \(([^)]+)\)')
+
+    @property
+    def project_id(self) -> str:
+        return self._printed(r'a project "first-project" \(([^)]+)\)')
+
+    def _printed(self, pattern: str) -> str:
+        found = re.search(pattern, self.serving.out, re.MULTILINE)
+        assert found, self.serving.out
+        return found[1]
+
+    def window(self, *, signed_in: bool = True, **more: Any) -> Page:
+        """A window of a browser of its own."""
+        if signed_in and self.storage is None:
+            self.storage = self._signed_in()
+        context = self.browser.new_context(storage_state=self.storage if signed_in else None, **more)
+        context.set_default_timeout(PATIENCE)
+        self.contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._note)
+        return page
+
+    def _note(self, message: Any) -> None:
+        if message.type == "error" and "net::ERR_" not in message.text and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def _signed_in(self) -> Any:
+        context = self.browser.new_context()
+        page = context.new_page()
+        page.goto(self.link)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/teams/my-team/**")
+        storage = context.storage_state()
+        context.close()
+        return storage
+
+    def trigger(self, job_type: str, **params: Any) -> str:
+        """A new run, as a program asks for it."""
+        body = {"job_type": job_type, "project_id": self.project_id, "params": params}
+        answer = self.post(f"/v1/teams/{self.team_id}/jobs/trigger", body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["job_run"]["id"])
+
+    def post(self, path: str, body: Any = None) -> httpx.Response:
+        return httpx.post(f"{self.address}{path}", json=body, headers={"authorization": f"Bearer {self.serving.key}"}, timeout=10)
+
+    def run(self, run_id: str) -> Any:
+        return self.serving.get(f"/v1/jobs/{run_id}", self.serving.key).json()["job_run"]
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+        self.contexts.clear()
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("town")
+    shutil.copy(Path(__file__).with_name("author.py"), folder)
+    with Serving(folder, "--port", "0", "--app", "author:app", command="serve") as serving:
+        yield serving.wait_until_up()
+
+
+@pytest.fixture(scope="session")
+def one_town(serving: Serving, chromium: Browser) -> Town:
+    return Town(serving, chromium)
+
+
+@pytest.fixture
+def town(one_town: Town) -> Iterator[Town]:
+    """The town with all its windows closed, where nobody has complained yet."""
+    one_town.complaints.clear()
+    yield one_town
+    one_town.close()
+    assert one_town.complaints == []

@@ -1,0 +1,165 @@
+"""Every page there is, by the same rules: who may see it, what its headers say, what a form must carry."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from tests.dashboard.site import ORIGIN_OF_OTHERS, Site, said
+
+from api.world import World
+from tawny.access import LIST_RUNS, VIEW_RUN
+from tawny.dashboard.door import PAGES
+from tawny.dashboard.page import TEAM, Page
+from tawny.dashboard.tokens import VISITOR
+
+OPEN = {"GET /sign-in", "POST /sign-in", "POST /sign-in/code", "GET /sign-in/link", "POST /sign-in/link", "POST /theme"}
+NEEDS = {
+    "GET /": None,
+    "POST /sign-out": None,
+    f"GET {TEAM}": None,
+    f"GET {TEAM}/runs": LIST_RUNS,
+    f"GET {TEAM}/runs/open": VIEW_RUN,
+    f"GET {TEAM}/runs/{{run_id}}": VIEW_RUN,
+}
+"""What each page needs that is not open to everybody."""
+
+NOWHERE = "00000000-0000-0000-0000-000000000000"
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.path}")
+not_open = pytest.mark.parametrize("page", [p for p in PAGES if not p.public], ids=lambda page: f"{page.method} {page.path}")
+forms = pytest.mark.parametrize("page", [p for p in PAGES if p.method == "POST"], ids=lambda page: page.path)
+for_admins = [page for page in PAGES if page.needs is not None and not page.needs.allows("member")]
+
+
+def address(page: Page, slug: str) -> str:
+    return page.path.replace("{team}", slug).replace("{run_id}", NOWHERE)
+
+
+def test_each_page_needs_what_the_table_says() -> None:
+    found = {f"{page.method} {page.path}": page.needs for page in PAGES if not page.public}
+    assert found == NEEDS
+    assert {f"{page.method} {page.path}" for page in PAGES if page.public} == OPEN
+
+
+@not_open
+async def test_who_is_not_signed_in_is_taken_to_the_sign_in_or_refused(
+    page: Page, site: Site, stranger: httpx.AsyncClient
+) -> None:
+    answer = await stranger.request(page.method, address(page, site.slug), data={} if page.method == "POST" else None)
+    if page.method == "POST":
+        assert answer.status_code == 401
+        assert "You are signed out" in said(answer)
+    else:
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize("page", for_admins, ids=lambda page: f"{page.method} {page.path}")
+async def test_a_member_is_refused_what_is_for_admins(page: Page, member: Site) -> None:
+    send = member.post if page.method == "POST" else member.get
+    answer = await send(address(page, member.slug))
+    assert answer.status_code == 403
+    assert "needs the role admin or owner in this team; yours is member" in said(answer)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if TEAM in p.path], ids=lambda page: f"{page.method} {page.path}")
+async def test_a_team_of_others_is_nowhere(page: Page, site: Site, world: World) -> None:
+    other, _ = await world.add_team()
+    slug = await world.conn.fetchval("select slug from teams where id = $1", other)
+    send = site.post if page.method == "POST" else site.get
+    theirs, unknown = await send(address(page, slug)), await send(address(page, "nobodys"))
+    assert (theirs.status_code, unknown.status_code) == (404, 404)
+    assert said(theirs) == said(unknown)
+
+
+@forms
+@pytest.mark.parametrize("token", ["", "0" * 64, "é"])
+async def test_a_form_without_its_token_is_refused(page: Page, token: str, site: Site) -> None:
+    assert (await site.post(address(page, site.slug), token=token)).status_code == 403
+
+
+@forms
+@pytest.mark.parametrize("headers", [{"origin": ORIGIN_OF_OTHERS}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}])
+async def test_a_form_of_another_site_is_refused(page: Page, headers: dict[str, str], site: Site) -> None:
+    assert (await site.post(address(page, site.slug), headers=headers)).status_code == 403
+
+
+async def test_a_token_is_good_in_one_session_only(site: Site, member: Site) -> None:
+    token = await member.token()
+    assert (await site.post("/sign-out", token=token)).status_code == 403
+    assert (await member.post("/sign-out", token=token)).status_code == 303
+
+
+async def test_a_session_that_was_ended_is_over(site: Site) -> None:
+    token, cookie = await site.token(), site.http.cookies["tawny_session"]
+    assert (
+        (await site.post("/sign-out"))
+        .headers["set-cookie"]
+        .startswith("tawny_session=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0")
+    )
+    site.http.cookies.set("tawny_session", cookie)
+    site.world.served.api.state.tawny.authenticator._known.clear()
+    assert (await site.post("/sign-out", token=token)).status_code == 401
+
+
+async def test_an_agent_key_is_no_session(world: World, stranger: httpx.AsyncClient) -> None:
+    stranger.cookies.set("tawny_session", world.key)
+    assert (await stranger.get("/")).status_code == 303
+
+
+@every_page
+async def test_every_answer_forbids_what_did_not_come_with_it(page: Page, site: Site) -> None:
+    answer = await (site.post if page.method == "POST" else site.get)(address(page, site.slug))
+    assert answer.status_code < 500
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
+async def test_what_is_nowhere_says_so_in_words(site: Site) -> None:
+    answer = await site.get("runs/open", params={"run_id": "x"})
+    assert answer.status_code == 404
+    assert "There is nothing here" in said(answer)
+
+
+async def test_files_are_kept_by_browsers_for_as_long_as_they_do_not_change(site: Site) -> None:
+    page = (await site.get("runs")).text
+    sheet = page.partition('rel="stylesheet" href="')[2].partition('"')[0]
+    answer = await site.get(sheet)
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-encoding"] == "gzip"
+    assert (await site.http.get(sheet, headers={"accept-encoding": "identity"})).text == answer.text
+    assert (await site.get("/static/x/secret")).status_code == 404
+    assert (await site.get("/static/x/htmx.LICENSE")).status_code == 404
+
+
+async def test_a_stream_is_for_who_is_signed_in(site: Site, stranger: httpx.AsyncClient, member: Site) -> None:
+    assert (await stranger.get(f"{site.team}/events")).status_code == 401
+    assert (await member.get("events")).status_code == 403
+    async with site.http.stream("GET", f"{site.team}/events") as answer:
+        assert answer.status_code == 200
+        assert "event: open" in [line async for line in _first(answer, 2)]
+
+
+async def _first(answer: httpx.Response, count: int):  # type: ignore[no-untyped-def]
+    lines = answer.aiter_lines()
+    for _ in range(count):
+        yield await anext(lines)
+
+
+async def test_the_visitor_cookie_is_for_this_host_and_no_script(stranger: httpx.AsyncClient) -> None:
+    answer = await stranger.get("/sign-in")
+    assert answer.headers["set-cookie"].startswith(f"{VISITOR}=")
+    assert "HttpOnly; SameSite=Lax; Path=/" in answer.headers["set-cookie"]
+
+
+async def test_the_theme_is_kept_in_the_browser(site: Site) -> None:
+    answer = await site.post("/theme", theme="dark", next=f"{site.team}/runs")
+    assert answer.headers["location"] == f"{site.team}/runs"
+    assert 'data-theme="dark"' in (await site.get("runs")).text
+    assert (await site.post("/theme", theme="pink")).status_code == 400
