@@ -14,7 +14,7 @@ import pytest
 
 from tawny import runs, schedules
 from tawny.access import Actor
-from tawny.builtin import CLEAN_UP, RETENTION, jobs_beside
+from tawny.builtin import CLEAN_UP, NOTIFICATION_CLEAN_UP, RETENTION, jobs_beside
 from tawny.config import Settings
 from tawny.db.ids import uuid7
 
@@ -224,9 +224,26 @@ async def test_an_integration_that_was_deleted_goes(attic: Attic) -> None:
     assert await conn.fetchval("select count(*) from integrations") == 2
 
 
-async def test_both_are_due_by_themselves_at_night(attic: Attic) -> None:
+async def test_old_deliveries_go_and_those_that_are_pending_stay(attic: Attic) -> None:
+    await attic.floor.conn.execute(
+        """insert into deliveries (id, team_id, channel, event, address, status, created_at, ended_at)
+        select gen_random_uuid(), $1, 'mail', 'completed', 'ada@example.com', status, now() - age,
+            case status when 'failed' then now() end
+        from unnest(array['failed', 'pending']) as status, unnest(array['31 days', '29 days']::interval[]) as age""",
+        attic.floor.team_id,
+    )
+    async with attic.working():
+        assert await attic.did(NOTIFICATION_CLEAN_UP) == {"deliveries": 1}
+    assert await attic.floor.conn.fetchval("select count(*) from deliveries") == 3
+
+
+async def test_all_are_due_by_themselves_at_night(attic: Attic) -> None:
     jobs = jobs_beside({}, Settings())
     async with attic.floor.conn.transaction():
         await schedules.declare(attic.floor.conn, jobs)
     rows = await attic.floor.conn.fetch("select job_type, cron, timezone from schedules order by cron")
-    assert [tuple(row) for row in rows] == [(RETENTION, "0 2 * * *", "UTC"), (CLEAN_UP, "0 3 * * *", "UTC")]
+    assert [tuple(row) for row in rows] == [
+        (RETENTION, "0 2 * * *", "UTC"),
+        (CLEAN_UP, "0 3 * * *", "UTC"),
+        (NOTIFICATION_CLEAN_UP, "0 6 * * *", "UTC"),
+    ]

@@ -10,12 +10,8 @@ from tawny.notifications.statements import queries
 KEPT_DAYS: Final = 30
 """How long a delivery is kept, for people who look for it."""
 
-_BATCH: Final = 1_000
 
-
-async def forget_deliveries(conn: Connection) -> int:
-    """Delete deliveries that ended and were made more than thirty days ago, in batches; returns how many."""
-    forgotten = 0
-    while batch := await queries.forget_deliveries(conn, days=KEPT_DAYS, at_most=_BATCH):
-        forgotten += batch
+async def forget_deliveries(conn: Connection, *, at_most: int) -> int:
+    """Delete so many of the deliveries that ended and were made more than thirty days ago; returns how many there were."""
+    forgotten: int = await queries.forget_deliveries(conn, days=KEPT_DAYS, at_most=at_most)
     return forgotten
