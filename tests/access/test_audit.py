@@ -20,6 +20,7 @@ from tawny import access, integrations, notifications, runs, schedules
 from tawny.access import Actor, AuditFilter, signature_of
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, NotFound, RequestError
+from tawny.runs import Filter
 
 ROOMS = (access, runs, integrations, schedules, notifications)
 
@@ -40,6 +41,8 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "integrations.list_integrations": lambda o: integrations.list_integrations(o.conn, o.owner, o.project_id),
     "integrations.webhook_secret": lambda o: integrations.webhook_secret(o.conn, o.owner, KEYRING, o.project_id, PROVIDER),
     "notifications.find_preferences": lambda o: notifications.find_preferences(o.conn, o.owner, o.team_id),
+    "runs.count_by_status": lambda o: runs.count_by_status(o.conn, o.owner, o.team_id, where=Filter()),
+    "runs.search_runs": lambda o: runs.search_runs(o.conn, o.owner, o.team_id, "x", where=Filter(), limit=5),
     "runs.find": lambda o: runs.find(o.conn, o.owner, uuid4()),
     "runs.check_trigger": lambda o: runs.check_trigger(
         o.conn, o.owner, app.jobs["export"], team_id=o.team_id, project_id=o.project_id

@@ -122,3 +122,22 @@ async def test_unknown_foreign_malformed_and_system_runs_are_the_same_404(world:
     answers = [await world.logs(run_id, as_=stranger), *[await world.logs(id_) for id_ in unknown]]
     assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert {answer.content for answer in answers} == {(await world.view(uuid4())).content}
+
+
+async def test_the_end_of_a_log_is_read_from_behind(world: World) -> None:
+    run_id = await written(world, *(line(seq) for seq in range(1, 6)))
+    last = await read(world, run_id, before=2**31 - 1, limit=2)
+    assert ([shown["seq"] for shown in last["logs"]], last["has_more"], last["next_after"]) == ([4, 5], True, 5)
+    assert await seqs(world, run_id, before=4, limit=10) == [1, 2, 3]
+
+
+async def test_a_log_is_searched_by_text(world: World) -> None:
+    run_id = await written(world, line(1, message="Row 1 of 100%"), line(2, message="done"), line(3, "error", "ROW 2 broke"))
+    assert await seqs(world, run_id, search="row") == [1, 3]
+    assert await seqs(world, run_id, search="%") == [1]
+    assert await seqs(world, run_id, search="row", level="error", before=9) == [3]
+
+
+async def test_before_and_after_exclude_each_other(world: World) -> None:
+    answer = await world.logs(await world.made(), before=5, after=1)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")

@@ -7,7 +7,7 @@ import pytest
 from tests.dashboard.site import ORIGIN_OF_OTHERS, Site, said
 
 from api.world import World
-from tawny.access import LIST_RUNS, VIEW_RUN
+from tawny.access import CANCEL_RUN, LIST_RUNS, TRIGGER_RUN, VIEW_RUN
 from tawny.dashboard.door import PAGES
 from tawny.dashboard.page import TEAM, Page
 from tawny.dashboard.tokens import VISITOR
@@ -19,7 +19,16 @@ NEEDS = {
     f"GET {TEAM}": None,
     f"GET {TEAM}/runs": LIST_RUNS,
     f"GET {TEAM}/runs/open": VIEW_RUN,
+    f"GET {TEAM}/runs/bulk": CANCEL_RUN,
+    f"POST {TEAM}/runs/bulk": CANCEL_RUN,
     f"GET {TEAM}/runs/{{run_id}}": VIEW_RUN,
+    f"GET {TEAM}/runs/{{run_id}}/logs": VIEW_RUN,
+    f"GET {TEAM}/runs/{{run_id}}/cancel": CANCEL_RUN,
+    f"POST {TEAM}/runs/{{run_id}}/cancel": CANCEL_RUN,
+    f"POST {TEAM}/runs/{{run_id}}/retry": TRIGGER_RUN,
+    f"GET {TEAM}/run-a-job": TRIGGER_RUN,
+    f"POST {TEAM}/run-a-job": TRIGGER_RUN,
+    f"POST {TEAM}/run-a-job/check": TRIGGER_RUN,
 }
 """What each page needs that is not open to everybody."""
 

@@ -57,8 +57,9 @@ async def test_a_page_reads_a_bounded_number_of_buffers(
     bound: tuple[datetime, UUID],
     job_type: str,
 ) -> None:
-    by_project, by_type, kind, _ = filters
-    values = [RARE_PROJECT] * by_project + [job_type] * by_type
+    by_project, by_type, kind, shape = filters
+    values: list[object] = ["2026-01", LIMIT + 1] if shape == "search" else []
+    values += [RARE_PROJECT] * by_project + [job_type] * by_type
     values += {"active": ["pending"], "outcome": ["failed"]}.get(kind or "", [])
     since = datetime(2026, 1, 1, tzinfo=UTC)
     plan = await filled.fetchval(f"explain (analyze, buffers, format json) {statement}", TEAM, *bound, since, LIMIT + 1, *values)

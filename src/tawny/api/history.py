@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Final
 
 from tawny import history
@@ -25,7 +26,7 @@ async def logs(call: Call) -> Answer:
     actor.teams_for(VIEW_RUN)
     asked = parse_lines(call.query)
     async with call.state.pool.acquire() as conn:
-        lines = await history.logs(conn, actor, call.id("run_id"), after=asked.after, level=asked.level, limit=asked.limit)
+        lines = await history.logs(conn, actor, call.id("run_id"), **asdict(asked))
     return Answer(200, _lines(lines))
 
 

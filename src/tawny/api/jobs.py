@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from typing import Any, Final
+from uuid import UUID
 
 from tawny import runs
-from tawny.access import CANCEL_RUN, LIST_RUNS, TRIGGER_RUN
+from tawny.access import CANCEL_RUN, LIST_RUNS, TRIGGER_RUN, Actor
 from tawny.api.answers import Answer
 from tawny.api.call import Call, plain_route
 from tawny.api.envelope import CancelBody, TriggerBody, checked
 from tawny.api.idempotency import answer_with, idempotency_key
-from tawny.api.query import parse_query
+from tawny.api.query import Asked, parse_query
+from tawny.db.pool import Connection
 from tawny.runs import Page
 
 _GRANTED: Final = Answer(200, b'{"granted":true}')
@@ -34,8 +36,15 @@ async def list_runs(call: Call) -> Answer:
     actor.require(team_id, LIST_RUNS)
     asked = parse_query(call.query)
     async with call.state.pool.acquire() as conn:
-        page = await runs.list_runs(conn, actor, team_id, where=asked.where, limit=asked.limit)
+        page = await listed(conn, actor, team_id, asked)
     return Answer(200, page_of(page))
+
+
+async def listed(conn: Connection, actor: Actor, team_id: UUID, asked: Asked) -> Page:
+    """The page of runs that was asked for, searched or not."""
+    if asked.search:
+        return await runs.search_runs(conn, actor, team_id, asked.search, where=asked.where, limit=asked.limit)
+    return await runs.list_runs(conn, actor, team_id, where=asked.where, limit=asked.limit)
 
 
 async def trigger(call: Call) -> Answer:

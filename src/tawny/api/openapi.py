@@ -27,7 +27,7 @@ from tawny.api.history_query import LINES_DEFAULT, LINES_MAX, SEQ_MAX
 from tawny.api.idempotency import KEY
 from tawny.api.operation import documentation_of
 from tawny.api.operations import OPERATIONS
-from tawny.api.parameters import JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX
+from tawny.api.parameters import JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX, TEXT_LIMIT
 from tawny.runs import Status
 
 TITLE: Final = "Tawny"
@@ -89,8 +89,13 @@ def _list(
     until: Moment = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many runs a page has at most.")] = LIMIT_DEFAULT,
     cursor: Annotated[str | None, Query(description="The `cursor` of the page before.")] = None,
+    search: Annotated[str | None, Query(max_length=TEXT_LIMIT, description="Only runs whose params have this text.")] = None,
 ) -> None:
-    """List a team's runs, newest first. Needs a key with `jobs:read`, or the role admin or owner."""
+    """List a team's runs, newest first. Needs a key with `jobs:read`, or the role admin or owner.
+
+    A page of a `search` looks at 10,000 runs at most. So it may be short, or empty, though `has_more` says that there are older
+    ones: with its `cursor` one looks on.
+    """
 
 
 def _trigger(team_id: TeamId, body: TriggerBody, idempotency_key: IdempotencyKey = None) -> None:
@@ -123,6 +128,10 @@ def _retry(run_id: RunId, body: RetryBody | None = None, idempotency_key: Idempo
 def _logs_of(
     run_id: RunId,
     after: Annotated[int, Query(ge=0, le=SEQ_MAX, description="Only lines behind this `seq`.")] = 0,
+    before: Annotated[
+        int | None, Query(ge=1, le=SEQ_MAX, description="Instead of `after`: the last lines before this `seq`.")
+    ] = None,
+    search: Annotated[str | None, Query(max_length=TEXT_LIMIT, description="Only lines whose message has this text.")] = None,
     level: Annotated[Level, Query(description="Only lines of at least this level.")] = "debug",
     limit: Annotated[int, Query(ge=1, le=LINES_MAX, description="How many lines at most.")] = LINES_DEFAULT,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from tawny.api import (
     audit,
+    counts,
     integrations,
     invitations,
     keys,
@@ -30,4 +31,5 @@ OPERATIONS: Final = (
     *invitations.OPERATIONS,
     *preferences.OPERATIONS,
     *audit.OPERATIONS,
+    *counts.OPERATIONS,
 )

@@ -17,6 +17,7 @@ JOB_TYPE: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 200
+TEXT_LIMIT: Final = 200
 
 _CURSOR: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)\|([0-9a-f-]{36})", re.ASCII)
 _NUMBER: Final = re.compile(r"\d{1,10}", re.ASCII)
@@ -97,6 +98,14 @@ def word(given: Given, name: str, words: Iterable[str]) -> str | None:
     if text is not None and text not in words:
         raise invalid(name, f"should be one of {', '.join(words)}")
     return text
+
+
+def text(given: Given, name: str) -> str:
+    """What to search for; empty unless given."""
+    found = given.get(name, "")
+    if len(found) > TEXT_LIMIT or "\0" in found:
+        raise invalid(name, f"should have at most {TEXT_LIMIT} characters, and no NUL among them")
+    return found
 
 
 def time(given: Given, name: str, now: datetime) -> datetime | None:

@@ -10,7 +10,7 @@ from tawny.api import parameters
 from tawny.api.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from tawny.runs import STATUSES, Filter, Position, Status
 
-KNOWN: Final = frozenset({"job_type", "status", "project_id", "since", "until", "limit", "cursor"})
+KNOWN: Final = frozenset({"job_type", "status", "project_id", "since", "until", "limit", "cursor", "search"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Asked:
 
     where: Filter
     limit: int
+    search: str = ""
 
 
 _EVERYTHING: Final = Asked(Filter(), LIMIT_DEFAULT)
@@ -40,4 +41,6 @@ def parse_query(query_string: bytes, now: datetime | None = None) -> Asked:
         until=parameters.time(given, "until", now),
         after=Position(*after) if after else None,
     )
-    return Asked(where, parameters.number(given, "limit", default=LIMIT_DEFAULT, least=1, most=LIMIT_MAX))
+    return Asked(
+        where, parameters.number(given, "limit", default=LIMIT_DEFAULT, least=1, most=LIMIT_MAX), parameters.text(given, "search")
+    )

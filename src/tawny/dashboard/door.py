@@ -7,10 +7,10 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from tawny.dashboard import home, live, run, runs, sign_in, static
+from tawny.dashboard import bulk, home, live, run, runs, sign_in, static, trigger
 from tawny.dashboard.page import Page, served
 
-PAGES: Final[tuple[Page, ...]] = (*home.PAGES, *sign_in.PAGES, *runs.PAGES, *run.PAGES)
+PAGES: Final[tuple[Page, ...]] = (*home.PAGES, *sign_in.PAGES, *runs.PAGES, *bulk.PAGES, *trigger.PAGES, *run.PAGES)
 
 
 def mount(api: FastAPI) -> FastAPI:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tawny.access import LIST_RUNS, Operation
+from tawny.access import LIST_RUNS, TRIGGER_RUN, Operation
 
 if TYPE_CHECKING:
     from tawny.dashboard.visit import Visit
@@ -21,7 +21,10 @@ class Place:
     key: str
 
 
-PLACES: Final = (Place("Runs", "runs", LIST_RUNS, "r"),)
+PLACES: Final = (
+    Place("Runs", "runs", LIST_RUNS, "r"),
+    Place("Run a job", "run-a-job", TRIGGER_RUN, "n"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ class Problem:
     sentence: str
     retry: bool = False
     """Whether the same request may do in a moment."""
+    run_id: str | None = None
+    """The run that is in the way."""
 
 
 UNFORESEEN: Final = Problem(
@@ -46,4 +48,10 @@ def problem_of(error: Exception) -> Problem | None:
     if not isinstance(error, RequestError):
         answer = answer_to(error)
         return None if answer is None else Problem(answer.status, _TITLES[400], "This request cannot be read.")
-    return Problem(error.status, _TITLES.get(error.status, _TITLES[400]), error.message, retry=error.status == 503)
+    return Problem(
+        error.status,
+        _TITLES.get(error.status, _TITLES[400]),
+        error.message,
+        retry=error.status == 503,
+        run_id=error.details.get("existing_run_id"),
+    )

@@ -10,13 +10,16 @@ from urllib.parse import urlencode
 
 from tawny import access, runs
 from tawny.access import CANCEL_RUN, LIST_RUNS, TRIGGER_RUN, VIEW_RUN, Project
+from tawny.api.jobs import listed
 from tawny.api.query import KNOWN, Asked, parse_query
 from tawny.api.uuids import parse_uuid
 from tawny.dashboard.page import TEAM, page
 from tawny.dashboard.people import names_of, who
 from tawny.dashboard.reply import Reply
 from tawny.dashboard.visit import Visit
+from tawny.db.pool import Connection
 from tawny.errors import NotFound
+from tawny.runs import Count, Status
 
 FILTERS: Final = ("status", "job_type", "project_id", "since", "until", "search")
 """What a list can be narrowed by, as the API names it."""
@@ -51,7 +54,8 @@ async def list_runs(visit: Visit) -> Reply:
     given = given_filters(visit)
     asked = asked_for(visit.query)
     async with visit.state.pool.acquire() as conn:
-        found = await runs.list_runs(conn, visit.actor, visit.team.id, where=asked.where, limit=asked.limit)
+        found = await listed(conn, visit.actor, visit.team.id, asked)
+        counts = await _counts(conn, visit)
         projects = await projects_of(conn, visit)
         names = await names_of(conn, visit)
     return visit.show(
@@ -59,6 +63,8 @@ async def list_runs(visit: Visit) -> Reply:
         rows=[row_of(text, names, projects) for text in found.runs],
         older=visit.path("runs", **given, cursor=found.cursor) if found.cursor else None,
         newest=visit.path("runs", **given) if "cursor" in visit.query else None,
+        stopped=found.stopped,
+        counts=counts,
         given=given,
         tokens=_tokens(visit, given, projects),
         by_status={status: visit.path("runs", **given | {"status": status}) for status in (None, *runs.STATUSES)},
@@ -77,6 +83,14 @@ async def open_run(visit: Visit) -> Reply:
     if run_id is None:
         raise NotFound("That is not the id of a run.")
     return visit.go(visit.path(f"runs/{run_id}"))
+
+
+async def _counts(conn: Connection, visit: Visit) -> Mapping[Status, Count]:
+    """How many runs there are in each status with the other filters; none while params are searched, which no index can count."""
+    if "search" in visit.query:
+        return {}
+    where = asked_for({name: text for name, text in visit.query.items() if name not in ("status", "cursor")}).where
+    return await runs.count_by_status(conn, visit.actor, visit.team.id, where=where)
 
 
 def given_filters(visit: Visit) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -24,6 +25,22 @@ from tawny.dashboard.reply import Reply
 from tawny.errors import Forbidden, InvalidRequest, NotFound
 
 THEME: Final = "tawny_theme"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked before something is done: what the form sends to `action` when the answer is yes.
+
+    Without a `button` there is nothing to be done, and the sentence says why.
+    """
+
+    title: str
+    sentence: str
+    action: str
+    back: str
+    button: str | None
+    danger: bool = False
+    fields: Sequence[tuple[str, str]] = ()
 
 
 class Visit:
@@ -105,8 +122,15 @@ class Visit:
     @property
     def query(self) -> dict[str, str]:
         """The parameters of the address, of several with one name the last, without those that are empty."""
+        return dict(self._pairs())
+
+    def query_all(self, name: str) -> list[str]:
+        """Every value of a parameter."""
+        return [value for key, value in self._pairs() if key == name]
+
+    def _pairs(self) -> list[tuple[str, str]]:
         try:
-            return dict(parse_qsl(self.scope["query_string"].decode("ascii"), errors="strict", max_num_fields=500))
+            return parse_qsl(self.scope["query_string"].decode("ascii"), errors="strict", max_num_fields=500)
         except ValueError:
             raise InvalidRequest("This address cannot be read.", code="invalid_query") from None
 
@@ -164,6 +188,10 @@ class Visit:
         """Take the browser to another page: an address that `path` has made."""
         name = b"hx-redirect" if self.is_fragment else b"location"
         return Reply(204 if self.is_fragment else 303, headers=[(name, path.encode("ascii", "replace")), *headers])
+
+    def ask(self, question: Question) -> Reply:
+        """Ask before something is done: in a dialog for htmx, on a page without scripts."""
+        return self.show("_ask.html" if self.is_fragment else "ask.html", ask=question)
 
     def refuse(self, problem: Problem | None) -> Reply:
         """A page that says what went wrong."""

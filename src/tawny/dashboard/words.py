@@ -87,6 +87,16 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
+def one_line(value: Any) -> str:
+    """Something that came as JSON, on one line; a text without its quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def clock(time: str | datetime) -> str:
+    """The time of day, in UTC."""
+    return f"{moment(time):%H:%M:%S}"
+
+
 def brief(run_id: object) -> str:
     """The end of an id, which tells runs of one moment apart."""
     return str(run_id)[-8:]
@@ -95,10 +105,12 @@ def brief(run_id: object) -> str:
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "ago": ago,
     "brief": brief,
+    "clock": clock,
     "count": count,
     "duration": duration,
     "iso": iso,
     "json": pretty,
+    "json_line": one_line,
     "number": number,
     "percent": percent,
     "short": short,

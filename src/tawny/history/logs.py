@@ -19,20 +19,36 @@ class Lines:
     next_after: int
     """Behind which number to go on reading."""
     has_more: bool
+    """Whether there are further ones: behind these, or before them."""
     dropped: int
     """Lines that the run wrote beyond what is kept."""
 
 
-async def logs(conn: Connection, actor: Actor, run_id: UUID, *, after: int, level: int, limit: int) -> Lines:
-    """Return up to `limit` lines of at least this level behind the number `after`; NotFound when there is no such run.
+async def logs(
+    conn: Connection,
+    actor: Actor,
+    run_id: UUID,
+    *,
+    after: int = 0,
+    level: int,
+    limit: int,
+    search: str = "",
+    before: int | None = None,
+) -> Lines:
+    """Return up to `limit` lines of at least this level behind the number `after` or, with `before`, the last ones before that.
 
-    Looks at no more than the lines of this one run, of which 10,000 are kept at most.
+    With `search` only those whose message has this text, in any case. NotFound when there is no such run. Looks at no more than
+    the lines of this one run, of which 10,000 are kept at most.
     """
-    rows = await queries.logs(conn, run_id=run_id, team_ids=actor.teams_for(VIEW_RUN), after=after, level=level, most=limit + 1)
+    wanted = {"run_id": run_id, "team_ids": actor.teams_for(VIEW_RUN), "level": level, "search": search, "most": limit + 1}
+    if before is None:
+        rows = await queries.logs(conn, after=after, **wanted)
+    else:
+        rows = await queries.last_logs(conn, before=before, **wanted)
     if not rows:
         raise NotFound("Run not found.")
     found = [row for row in rows if row["line"] is not None]
-    page = found[:limit]
+    page = found[:limit] if before is None else found[-limit:]
     return Lines(
         [row["line"] for row in page],
         next_after=page[-1]["seq"] if page else after,

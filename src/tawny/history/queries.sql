@@ -19,9 +19,9 @@ select
 from job_runs as r
 where r.id = :run_id and r.team_id = any(:team_ids::uuid[]);
 
--- name: logs(run_id, team_ids, after, level, most)
+-- name: logs(run_id, team_ids, after, level, search, most)
 -- A run's lines behind a number, as JSON texts, each in a row with what the run dropped; one row without a line when there is none.
--- Joined by hand, as `run_json` is.
+-- Joined by hand, as `run_json` is. What is searched for may be empty.
 select r.logs_dropped as dropped, l.seq, l.line
 from job_runs as r
 left join lateral (
@@ -32,8 +32,26 @@ left join lateral (
         || '","message":' || to_json(message)::text || ',"fields":' || coalesce(fields::text, 'null')
         || ',"logged_at":"' || ms(logged_at) || '"}' as line
     from run_logs
-    where run_id = r.id and seq > :after and level >= :level
+    where run_id = r.id and seq > :after and level >= :level and position(lower(:search::text) in lower(message)) > 0
     order by seq limit :most
+) as l on true
+where r.id = :run_id and r.team_id = any(:team_ids::uuid[])
+order by l.seq;
+
+-- name: last_logs(run_id, team_ids, before, level, search, most)
+-- The same, of the lines before a number the last ones.
+select r.logs_dropped as dropped, l.seq, l.line
+from job_runs as r
+left join lateral (
+    select
+        seq,
+        '{"seq":' || seq || ',"attempt":' || attempt || ',"level":"'
+        || case level when 10 then 'debug' when 20 then 'info' when 30 then 'warning' else 'error' end
+        || '","message":' || to_json(message)::text || ',"fields":' || coalesce(fields::text, 'null')
+        || ',"logged_at":"' || ms(logged_at) || '"}' as line
+    from run_logs
+    where run_id = r.id and seq < :before and level >= :level and position(lower(:search::text) in lower(message)) > 0
+    order by seq desc limit :most
 ) as l on true
 where r.id = :run_id and r.team_id = any(:team_ids::uuid[])
 order by l.seq;

@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many there are; at least so many when `capped`, because counting stopped there."""
-
-    count: int
-    capped: bool
+from tawny.runs import Count
 
 
 @dataclass(frozen=True, slots=True)

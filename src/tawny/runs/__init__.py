@@ -4,7 +4,21 @@ from tawny.runs.cancel import Cancelled, cancel, cancel_many
 from tawny.runs.claim import Claimed, claim, claim_seated, set_places
 from tawny.runs.delete_project import delete_project
 from tawny.runs.events import EVENT_KINDS, FAILURE_CODES
-from tawny.runs.find import Filter, Page, Position, StatusGroup, count_runs, find, list_runs, list_system_runs, this_moment, walk
+from tawny.runs.find import (
+    Count,
+    Filter,
+    Page,
+    Position,
+    StatusGroup,
+    count_by_status,
+    count_runs,
+    find,
+    list_runs,
+    list_system_runs,
+    search_runs,
+    this_moment,
+    walk,
+)
 from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
 from tawny.runs.idempotency import forget_answers
 from tawny.runs.lease import Held, Renewed, enlist, held_by, hold, leave, release, renew
@@ -26,6 +40,7 @@ __all__ = [
     "STATUSES",
     "Cancelled",
     "Claimed",
+    "Count",
     "Crash",
     "Filter",
     "Finish",
@@ -48,6 +63,7 @@ __all__ = [
     "choose_job",
     "claim",
     "claim_seated",
+    "count_by_status",
     "count_runs",
     "delete_project",
     "enlist",
@@ -72,6 +88,7 @@ __all__ = [
     "retry",
     "retry_many",
     "save_checkpoints",
+    "search_runs",
     "set_places",
     "take_back",
     "this_moment",

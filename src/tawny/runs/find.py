@@ -13,8 +13,13 @@ from uuid import UUID
 from tawny.access import LIST_RUNS, VIEW_RUN, Actor
 from tawny.db.pool import Connection
 from tawny.errors import NotFound
-from tawny.runs.run import OUTCOMES, Status
+from tawny.runs.run import OUTCOMES, STATUSES, Status
 from tawny.runs.statements import queries
+
+SEARCHED: Final = 10_000
+"""How many runs one search looks at."""
+COUNTED: Final = 1_000
+"""Where the count of a status stops."""
 
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
 _END: Final = datetime(9999, 12, 31, tzinfo=UTC)
@@ -55,10 +60,22 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The public JSON of some runs, and the cursor of the last of them when more follow."""
+    """The public JSON of some runs, and the cursor of the last of them when more follow.
+
+    `stopped`: a search has looked at as many runs as it may before it found a whole page; the cursor goes on from there.
+    """
 
     runs: list[str]
     cursor: str | None
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many there are; at least so many when `capped`, because counting stopped there."""
+
+    count: int
+    capped: bool
 
 
 async def list_runs(conn: Connection, actor: Actor, team_id: UUID, *, where: Filter, limit: int) -> Page:
@@ -88,6 +105,32 @@ async def list_system_runs(
     return _page(rows, limit)
 
 
+async def search_runs(conn: Connection, actor: Actor, team_id: UUID, text: str, *, where: Filter, limit: int) -> Page:
+    """List as `list_runs` does, but only runs whose params, as JSON, have this text in them, in any case.
+
+    No index can find it, so at most the newest 10,000 runs that match the filter are looked at.
+    """
+    actor.require(team_id, LIST_RUNS)
+    *found, end = await _fetch(conn, "search", team_id, where, SEARCHED, text, limit + 1) or [None]
+    page = found[:limit]
+    if len(found) > limit:
+        return Page([row["run"] for row in page], page[-1]["cursor"])
+    stopped = end is not None and end["looked_at"] == SEARCHED
+    return Page([row["run"] for row in page], end["cursor"] if stopped else None, stopped)
+
+
+async def count_by_status(conn: Connection, actor: Actor, team_id: UUID, *, where: Filter) -> dict[Status, Count]:
+    """Count the team's runs in each status, up to 1,000: of pending and running ones together, since they share an index."""
+    actor.require(team_id, LIST_RUNS)
+    counted = {row["status"]: row["runs"] for row in await _fetch(conn, "by_status", team_id, where, COUNTED + 1)}
+    active = counted.get("pending", 0) + counted.get("running", 0)
+    return {
+        status: Count(min(runs, COUNTED), (runs if status in OUTCOMES else active) > COUNTED)
+        for status in STATUSES
+        for runs in (counted.get(status, 0),)
+    }
+
+
 async def this_moment(conn: Connection) -> datetime:
     """Now, by the clock that dates runs and as exact as that does."""
     moment: datetime = await queries.this_moment(conn)
@@ -105,12 +148,12 @@ async def walk(conn: Connection, team_id: UUID, *, where: Filter, limit: int) ->
     return [Position(*row) for row in await _fetch(conn, "walk", team_id, where, limit)]
 
 
-async def _fetch(conn: Connection, shape: Shape, team_id: UUID, where: Filter, limit: int) -> list[Any]:
+async def _fetch(conn: Connection, shape: Shape, team_id: UUID, where: Filter, limit: int, *more: object) -> list[Any]:
     kind = kind_of_status(where.status)
     values = [where.project_id, where.job_type, None if kind in _GROUPS else where.status]
     sql = list_statement(where.project_id is not None, where.job_type is not None, kind, shape)
     given = [value for value in values if value is not None]
-    rows: list[Any] = await conn.fetch(sql, team_id, *_upper_bound(where), where.since or _BEGINNING, limit, *given)
+    rows: list[Any] = await conn.fetch(sql, team_id, *_upper_bound(where), where.since or _BEGINNING, limit, *more, *given)
     return rows
 
 
@@ -133,11 +176,29 @@ _MERGED = {
     "page": "select run, cursor from ({branches}) as r order by created_at desc, id desc limit $5",
     "walk": "select created_at, id from ({branches}) as r order by created_at desc, id desc limit $5",
     "count": "select count(*) as runs from (select from ({branches}) as r limit $5) as counted",
+    "by_status": "select status, count(*) as runs from ({branches}) as r group by status",
+    # $6: what is looked for. $7: how many are wanted. The last row says where the search has ended.
+    "search": (
+        "with looked_at as materialized (select * from ({branches}) as r order by created_at desc, id desc limit $5), "
+        "found as (select * from looked_at where position(lower($6::text) in lower((whole).params::text)) > 0 "
+        "order by created_at desc, id desc limit $7) "
+        "select run, cursor, looked_at from ("
+        "select run_json(whole) as run, ms(created_at) || '|' || id as cursor, null::bigint as looked_at, created_at, id "
+        "from found "
+        "union all (select null, ms(created_at) || '|' || id, (select count(*) from looked_at), '-infinity', id "
+        "from looked_at order by created_at, id limit 1)) as answer order by created_at desc, id desc"
+    ),
 }
-_COLUMNS = {"page": "run_json(r) as run, ms(r.created_at) || '|' || r.id as cursor, ", "walk": "", "count": ""}
+_COLUMNS = {
+    "page": "run_json(r) as run, ms(r.created_at) || '|' || r.id as cursor, ",
+    "walk": "",
+    "count": "",
+    "by_status": "r.status, ",
+    "search": "r as whole, ",
+}
 
-Shape = Literal["page", "walk", "count"]
-"""What a statement answers: JSON for clients, positions, or how many."""
+Shape = Literal["page", "walk", "count", "by_status", "search"]
+"""What a statement answers: JSON, positions, how many, how many in each status, JSON of the runs that a text was found in."""
 
 StatusKind = str | None
 """None: any status · "active": pending, or running · "outcome": a terminal one · a StatusGroup."""
@@ -153,10 +214,10 @@ def kind_of_status(status: Status | StatusGroup | None) -> StatusKind:
 
 @cache
 def list_statement(by_project: bool, by_type: bool, status: StatusKind, shape: Shape = "page") -> str:
-    """The list's SQL for one combination of filters. Parameters: team, upper bound (2), since, limit, then the filters."""
-    places = count(6)
+    """The list's SQL for one combination of filters. Parameters: team, upper bound (2), since, limit, a search's, filters."""
+    places = count(8 if shape == "search" else 6)
     filters = "".join(_filters(by_project, by_type, places))
-    conditions = [filters + state for state in _states(by_project or by_type, status, places)]
+    conditions = [filters + state for state in _states(by_project or by_type or shape == "by_status", status, places)]
     branches = (_BRANCH.format(columns=_COLUMNS[shape], conditions=c) for c in conditions)
     return _MERGED[shape].format(branches=" union all ".join(branches))
 

@@ -28,7 +28,7 @@
   }
 
   function act(action) {
-    if (document.querySelector(".pick:checked")) return press(`[data-bulk="${action}"]`);
+    if (document.querySelector(".pick:checked")) return press(`[data-bulk="${action}"]:not([data-matching])`);
     const row = current();
     if (row) return document.dispatchEvent(new CustomEvent("tawny:act", { detail: { action, ids: [row.dataset.run] } }));
     press(`[data-key="${action === "cancel" ? "c" : "r"}"]`);
