@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -81,7 +82,17 @@ class Town:
         page = context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._note)
+        page.add_init_script(
+            "document.addEventListener('securitypolicyviolation', e => console.error(e.violatedDirective, e.blockedURI))"
+        )
         return page
+
+    def project(self, name: str) -> str:
+        """A new project of the team."""
+        body = {"team_id": self.team_id, "name": name, "slug": f"p-{uuid4().hex[:12]}"}
+        answer = self.post("/v1/projects", body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
 
     def _note(self, message: Any) -> None:
         if message.type == "error" and "net::ERR_" not in message.text and "Failed to load resource" not in message.text:
@@ -97,9 +108,9 @@ class Town:
         context.close()
         return storage
 
-    def trigger(self, job_type: str, **params: Any) -> str:
+    def trigger(self, job_type: str, *, project_id: str | None = None, **params: Any) -> str:
         """A new run, as a program asks for it."""
-        body = {"job_type": job_type, "project_id": self.project_id, "params": params}
+        body = {"job_type": job_type, "project_id": project_id or self.project_id, "params": params}
         answer = self.post(f"/v1/teams/{self.team_id}/jobs/trigger", body)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["job_run"]["id"])
@@ -110,10 +121,25 @@ class Town:
     def run(self, run_id: str) -> Any:
         return self.serving.get(f"/v1/jobs/{run_id}", self.serving.key).json()["job_run"]
 
+    def path(self, path: str) -> str:
+        """The full address of a page of the team."""
+        return f"{self.address}/teams/my-team/{path}"
+
     def close(self) -> None:
         for context in self.contexts:
             context.close()
         self.contexts.clear()
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a line that is seen although the test passes: what a walk measured."""
+
+    def show(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {line}", end="")
+
+    return show
 
 
 @pytest.fixture(scope="session")

@@ -114,12 +114,14 @@
 
   // Only what differs is replaced, so that nothing flickers and the focus stays where it is.
   function put(selector, fresh) {
-    const old = document.querySelector(selector);
-    const made = fresh.querySelector(selector);
-    if (!old || !made) {
-      if (old || made) location.reload();
-      return;
+    let old = document.querySelector(selector);
+    let made = fresh.querySelector(selector);
+    if (!old !== !made) {
+      // The first row has come, or the last one is gone: what is around them differs too.
+      old = document.querySelector("[data-whole]");
+      made = fresh.querySelector("[data-whole]");
     }
+    if (!old || !made) return;
     if (old.dataset.keyed === undefined) {
       if (same(old, made)) return;
       const at = document.activeElement?.id;

@@ -1,0 +1,128 @@
+"""Every page: readable by everybody, safe from what is stored, light, and fit for a telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import Town
+
+pytestmark = pytest.mark.walk
+
+AXE = Path(__file__).with_name("vendor").joinpath("axe.js").read_text()
+WEIGHT = 150_000
+"""Bytes that a page may weigh with all that it loads, nothing compressed and nothing kept from before."""
+
+PAYLOADS = (
+    '<img src=x onerror="window.pwned=1">',
+    "</script><script>window.pwned=1</script>",
+    "javascript:window.pwned=1",
+    '"><svg onload=window.pwned=1>',
+    "{{ 7*7 }}{% raw %}",
+)
+
+
+@pytest.fixture
+def pages(town: Town) -> dict[str, str]:
+    """An address of each page."""
+    project = town.project("Quality")
+    failed = town.trigger("broken", text="It broke.", project_id=project)
+    running = town.trigger("catalog", rows=10_000, source=project, project_id=project)
+    return {
+        "runs": "runs",
+        "runs, filtered": f"runs?status=failed&project_id={project}",
+        "runs, none": "runs?search=nothing-has-this",
+        "run, running": f"runs/{running}",
+        "run, failed": f"runs/{failed}",
+        "jobs": "run-a-job",
+        "form": "run-a-job?job_type=catalog",
+        "question": f"runs/{running}/cancel",
+        "nothing": "runs/open?run_id=x",
+    }
+
+
+def serious(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found: Any = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {violation['nodes'][0]['html'][:200]}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_people_from_using_a_page(town: Town, pages: dict[str, str], scheme: Any) -> None:
+    page = town.window(color_scheme=scheme, reduced_motion="reduce")
+    found = {}
+    for name, path in pages.items():
+        page.goto(town.path(path))
+        found[name] = serious(page)
+    signing_in = town.window(signed_in=False, color_scheme=scheme)
+    signing_in.goto(f"{town.address}/sign-in")
+    found["sign in"] = serious(signing_in)
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+def test_360_pixels_are_enough(town: Town, pages: dict[str, str]) -> None:
+    page = town.window(viewport={"width": 360, "height": 740})
+    wide = {}
+    for name, path in pages.items():
+        page.goto(town.path(path))
+        wide[name] = page.evaluate("document.documentElement.scrollWidth")
+    assert {name: width for name, width in wide.items() if width > 360} == {}
+
+
+def test_dark_is_dark_by_the_system_and_by_choice(town: Town) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light, dark = town.window(color_scheme="light"), town.window(color_scheme="dark")
+    light.goto(town.path("runs"))
+    dark.goto(town.path("runs"))
+    assert light.evaluate(ground) == "rgb(248, 247, 244)"
+    assert dark.evaluate(ground) == "rgb(20, 19, 16)"
+    light.get_by_role("button", name="Change to dark").click()
+    expect(light.locator("html")).to_have_attribute("data-theme", "dark")
+    assert light.evaluate(ground) == "rgb(20, 19, 16)"
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_what_is_stored_is_text_whatever_it_says(town: Town, payload: str) -> None:
+    """Params, keys of params, progress, log lines and their fields, errors, results, names of projects: each shown as it is."""
+    project = town.project(payload[:60])
+    broken = town.trigger("broken", text=payload, project_id=project)
+    catalog = town.trigger("catalog", rows=30, note=payload, source=payload, project_id=project)
+    page = town.window()
+    page.on("dialog", lambda dialog: town.complaints.append(dialog.message))
+    for path in (
+        f"runs?project_id={project}&search={payload[:8]}",
+        f"runs?project_id={project}",
+        f"runs/{catalog}",
+        f"runs/{broken}",
+    ):
+        page.goto(town.path(path))
+    expect(page.locator("#head .status")).to_have_text("Failed")
+    expect(page.locator(".note.bad .prose")).to_have_text(payload)
+    expect(page.locator("#lines li").first).to_contain_text(payload)
+    page.locator("#copies summary").click()
+    page.goto(town.path(f"run-a-job?from={catalog}"))
+    expect(page.get_by_label("Note")).to_have_value(payload)
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img, script:not([src])").count() == 0
+
+
+def test_pages_are_light_and_quick_to_show(town: Town, pages: dict[str, str], say: Callable[[str], None]) -> None:
+    for name, path in pages.items():
+        page, bytes_of = town.window(), []
+        page.on("response", lambda answer, sizes=bytes_of: sizes.append(_size(answer)))
+        page.goto(town.path(path))
+        page.wait_for_load_state("load")
+        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
+        say(f"{name}: {sum(bytes_of) / 1000:.0f} kB, first paint after {paint:.0f} ms")
+        assert sum(bytes_of) < WEIGHT, name
+
+
+def _size(answer: Any) -> int:
+    return 0 if "event-stream" in answer.headers.get("content-type", "") or answer.status >= 300 else len(answer.body())
