@@ -119,6 +119,8 @@ async def test_what_is_changed_is_changed_and_nothing_else(world: World) -> None
     assert {name: changed[name] for name in same} == {name: schedule[name] for name in same}
     assert (changed["cron"], changed["timezone"]) == ("30 4 * * 1", "America/New_York")
     assert changed["next_times"] != schedule["next_times"]
+    row = await world.conn.fetchrow("select next_at, look_at from schedules where id = $1", UUID(schedule["id"]))
+    assert row["look_at"] == row["next_at"] == datetime.fromisoformat(changed["next_times"][0]), "a worker looks by then"
     changed = (await change(world, schedule["id"], params={"count": 2})).json()
     assert changed["params"] == {"count": 2, "project_id": str(world.project_id)}
     assert await viewed(world, schedule["id"]) == changed | {"ticks": []}

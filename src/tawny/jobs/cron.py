@@ -105,7 +105,7 @@ class Cron:
                 yield again.popleft()
             if first > now:
                 yield first
-            if second > max(first, now):
+            if second > first:
                 again.append(second)
         yield from again
 
