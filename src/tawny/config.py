@@ -139,6 +139,10 @@ class Settings(BaseModel):
     )
     mail_from: Email | None = Field(None, description="The sender of mails.")
     system_alert_email: Email | None = Field(None, description="Who is told when a system job fails.")
+    private_webhooks: bool = Field(
+        False,
+        description="Whether webhooks of teams may lead to private and loopback addresses, also by plain http. For development.",
+    )
     signup: bool | None = Field(
         None, description="Whether an unknown address may sign up. Unless set: only while bound to loopback."
     )

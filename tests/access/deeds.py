@@ -15,6 +15,7 @@ from tawny.access import Action, Actor, Attempt, Resource
 from tawny.access.codes import make_code
 from tawny.db.pool import Connection
 from tawny.integrations import Keyring
+from tawny.notifications.target import read_url
 from tawny.runs import Filter
 
 HOST = Actor.host()
@@ -389,6 +390,67 @@ async def set_preferences(office: Office) -> AsyncIterator[Left | None]:
     yield None
     await notifications.set_preferences(office.conn, member, office.team_id, ["failed"])
     yield office.left("update", "preferences", member.id, by=member)
+
+
+async def webhook_of(office: Office) -> notifications.NewWebhook:
+    target = read_url("https://8.8.8.8/a-secret-of-theirs", private=False)
+    return await notifications.create_webhook(office.conn, office.owner, KEYRING, office.team_id, name="Bot", target=target)
+
+
+def secrets_of_webhook(made: notifications.NewWebhook) -> tuple[str, ...]:
+    return (made.secret, made.secret[6:], "a-secret-of-theirs")
+
+
+@of("notifications.create_webhook")
+async def create_webhook(office: Office) -> AsyncIterator[Left | None]:
+    yield None
+    made = await webhook_of(office)
+    yield office.left("create", "webhook", made.webhook.id, secrets=secrets_of_webhook(made))
+
+
+@of("notifications.update_webhook")
+async def update_webhook(office: Office) -> AsyncIterator[Left | None]:
+    made = await webhook_of(office)
+    yield None
+    target = read_url("https://8.8.4.4/another-secret-of-theirs", private=False)
+    await notifications.update_webhook(
+        office.conn, office.owner, KEYRING, office.team_id, made.webhook.id, target=target, enabled=False
+    )
+    yield office.left("update", "webhook", made.webhook.id, secrets=(*secrets_of_webhook(made), "another-secret-of-theirs"))
+
+
+@of("notifications.delete_webhook")
+async def delete_webhook(office: Office) -> AsyncIterator[Left | None]:
+    made = await webhook_of(office)
+    yield None
+    await notifications.delete_webhook(office.conn, office.owner, office.team_id, made.webhook.id)
+    yield office.left("delete", "webhook", made.webhook.id, secrets=secrets_of_webhook(made))
+
+
+@of("notifications.send_test")
+async def send_test(office: Office) -> AsyncIterator[Left | None]:
+    made = await webhook_of(office)
+    yield None
+    posted = await notifications.send_test(office.conn, office.owner, office.team_id, made.webhook.id)
+    yield office.left("create", "delivery", posted.id, secrets=secrets_of_webhook(made))
+
+
+@of("notifications.redeliver")
+async def redeliver(office: Office) -> AsyncIterator[Left | None]:
+    made = await webhook_of(office)
+    posted = await notifications.send_test(office.conn, office.owner, office.team_id, made.webhook.id)
+    await office.conn.execute("update deliveries set status = 'failed', ended_at = now()")
+    yield None
+    await notifications.redeliver(office.conn, office.owner, office.team_id, made.webhook.id, posted.id)
+    yield office.left("update", "delivery", posted.id, secrets=secrets_of_webhook(made))
+
+
+@of("notifications.reencrypt")
+async def reencrypt_webhooks(office: Office) -> AsyncIterator[Left | None]:
+    made = await webhook_of(office)
+    yield None
+    await notifications.reencrypt(office.conn, HOST, KEYRING)
+    yield office.left("update", "webhook", UUID(int=0), by=HOST, team_id=None, secrets=secrets_of_webhook(made))
 
 
 def secrets_of(saved: integrations.Saved) -> tuple[str, ...]:

@@ -40,6 +40,13 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "integrations.count_unreadable": lambda o: integrations.count_unreadable(o.conn, Actor.host(), KEYRING),
     "integrations.list_integrations": lambda o: integrations.list_integrations(o.conn, o.owner, o.project_id),
     "integrations.webhook_secret": lambda o: integrations.webhook_secret(o.conn, o.owner, KEYRING, o.project_id, PROVIDER),
+    "notifications.count_unreadable": lambda o: notifications.count_unreadable(o.conn, Actor.host(), KEYRING),
+    "notifications.find_delivery": lambda o: notifications.find_delivery(o.conn, o.owner, o.team_id, uuid4(), uuid4()),
+    "notifications.find_webhook": lambda o: notifications.find_webhook(o.conn, o.owner, o.team_id, uuid4()),
+    "notifications.list_deliveries": lambda o: notifications.list_deliveries(
+        o.conn, o.owner, o.team_id, uuid4(), after=None, limit=5
+    ),
+    "notifications.list_webhooks": lambda o: notifications.list_webhooks(o.conn, o.owner, o.team_id),
     "notifications.find_preferences": lambda o: notifications.find_preferences(o.conn, o.owner, o.team_id),
     "runs.count_by_status": lambda o: runs.count_by_status(o.conn, o.owner, o.team_id, where=Filter()),
     "runs.search_runs": lambda o: runs.search_runs(o.conn, o.owner, o.team_id, "x", where=Filter(), limit=5),

@@ -15,11 +15,12 @@ from uuid import UUID
 import pytest
 
 from api.world import World, app
-from tawny import integrations, schedules
+from tawny import integrations, notifications, schedules
 from tawny.access import PERMISSIONS, Actor, invite
 from tawny.access.key_text import new_key
 from tawny.access.operations import HOST_PERMISSIONS
 from tawny.db.ids import uuid7
+from tawny.notifications.target import read_url
 
 FILE = Path(__file__).parents[1] / "laws" / "matrix.csv"
 
@@ -125,6 +126,14 @@ async def right_requests(world: World, caller: Caller) -> dict[str, Right]:
         "PATCH /v1/teams/{team_id}/members/{user_id}": Right({"role": "admin"}, await bystander(world)),
         "DELETE /v1/teams/{team_id}/members/{user_id}": Right(path=await bystander(world)),
         "PATCH /v1/teams/{team_id}/preferences": Right({"mail_events": ["failed"]}),
+        "POST /v1/teams/{team_id}/webhooks": Right({"name": "Bot", "url": "https://8.8.8.8/"}),
+        "GET /v1/teams/{team_id}/webhooks/{webhook_id}": Right(path=await webhook(world)),
+        "PATCH /v1/teams/{team_id}/webhooks/{webhook_id}": Right({"name": "Bot"}, await webhook(world)),
+        "DELETE /v1/teams/{team_id}/webhooks/{webhook_id}": Right(path=await webhook(world)),
+        "POST /v1/teams/{team_id}/webhooks/{webhook_id}/test": Right(path=await webhook(world)),
+        "GET /v1/teams/{team_id}/webhooks/{webhook_id}/deliveries": Right(path=await webhook(world)),
+        "GET /v1/teams/{team_id}/webhooks/{webhook_id}/deliveries/{delivery_id}": Right(path=await posted(world)),
+        "POST /v1/teams/{team_id}/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": Right(path=await posted(world)),
         "POST /v1/teams/{team_id}/invitations": Right({"email": f"{uuid7()}@example.com"}),
         "DELETE /v1/teams/{team_id}/invitations/{invitation_id}": Right(path=await invited(world, world.team_id)),
         "POST /v1/invitations/{invitation_id}/accept": Right(path=await invited(world, (await world.add_team())[0], caller)),
@@ -151,6 +160,21 @@ async def scheduled(world: World) -> dict[str, Any]:
     project_id = await world.add_project()
     made = await schedules.create_schedule(world.conn, world.owner, app.jobs, project_id, job_type="export", cron="0 2 * * *")
     return {"project_id": project_id, "schedule_id": made.id}
+
+
+async def webhook(world: World) -> dict[str, Any]:
+    target = read_url("https://8.8.8.8/", private=False)
+    keyring = world.served.api.state.tawny.keyring
+    made = await notifications.create_webhook(world.conn, world.owner, keyring, world.team_id, name="Bot", target=target)
+    return {"webhook_id": made.webhook.id}
+
+
+async def posted(world: World) -> dict[str, Any]:
+    """A delivery to a webhook, which has ended."""
+    path = await webhook(world)
+    sent = await notifications.send_test(world.conn, world.owner, world.team_id, path["webhook_id"])
+    await world.conn.execute("update deliveries set status = 'failed', ended_at = now() where id = $1", sent.id)
+    return path | {"delivery_id": sent.id}
 
 
 async def key_id(world: World) -> UUID:

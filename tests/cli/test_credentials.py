@@ -11,10 +11,10 @@ import pytest
 from tests.commands import Serving, tawny
 
 from tawny.access import Actor, add_member, create_project, create_team
+from tawny.access.keyring import key_id
 from tawny.cli.credentials import missing_keys
 from tawny.db.pool import Connection
 from tawny.integrations import Keyring, connect, webhook_secret
-from tawny.integrations.keyring import key_id
 
 HOST = Actor.host()
 OLD, NEW = b"o" * 32, b"n" * 32

@@ -14,6 +14,7 @@ from tests.integrations.conftest import AddProject, AddUser
 from tests.waiting import until
 
 from tawny.access import Actor, create_project, create_team, delete_project
+from tawny.access.keyring import key_id
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection, Pool
 from tawny.errors import Conflict, Forbidden, InvalidRequest, NotFound, RequestError
@@ -31,7 +32,6 @@ from tawny.integrations import (
     update,
     webhook_secret,
 )
-from tawny.integrations.keyring import key_id
 from tawny.integrations.store import place_of
 
 T = TypeVar("T")

@@ -91,6 +91,23 @@ REFUSALS = {
     ),
     "GET /v1/teams/{team_id}/preferences": "test_preferences.py::test_a_key_has_no_preferences",
     "PATCH /v1/teams/{team_id}/preferences": "test_preferences.py::test_a_wrong_body_is_refused_by_name",
+    "GET /v1/teams/{team_id}/webhooks": "test_webhooks.py::test_members_and_keys_have_nothing_to_do_with_webhooks",
+    "POST /v1/teams/{team_id}/webhooks": "test_webhooks.py::test_a_wrong_body_is_refused_by_name",
+    "GET /v1/teams/{team_id}/webhooks/{webhook_id}": (
+        "test_webhooks.py::test_unknown_foreign_and_malformed_webhooks_are_the_same_404"
+    ),
+    "PATCH /v1/teams/{team_id}/webhooks/{webhook_id}": "test_webhooks.py::test_a_wrong_change_is_refused_by_name",
+    "DELETE /v1/teams/{team_id}/webhooks/{webhook_id}": (
+        "test_webhooks.py::test_unknown_foreign_and_malformed_webhooks_are_the_same_404"
+    ),
+    "POST /v1/teams/{team_id}/webhooks/{webhook_id}/test": "test_webhooks.py::test_nothing_is_posted_to_a_disabled_webhook",
+    "GET /v1/teams/{team_id}/webhooks/{webhook_id}/deliveries": "test_webhooks.py::test_a_wrong_page_is_refused_by_name",
+    "GET /v1/teams/{team_id}/webhooks/{webhook_id}/deliveries/{delivery_id}": (
+        "test_webhooks.py::test_unknown_and_foreign_deliveries_are_the_same_404"
+    ),
+    "POST /v1/teams/{team_id}/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": (
+        "test_webhooks.py::test_unknown_and_foreign_deliveries_are_the_same_404"
+    ),
     "GET /v1/teams/{team_id}/audit-logs": "test_audit.py::test_a_wrong_parameter_is_refused_by_name",
     "GET /openapi.json": "test_errors.py::test_another_method_is_a_405_that_names_the_allowed_ones",
 }

@@ -17,6 +17,7 @@ from tawny.api import (
     sign_in,
     system_jobs,
     teams,
+    webhooks,
 )
 
 OPERATIONS: Final = (
@@ -30,6 +31,7 @@ OPERATIONS: Final = (
     *members.OPERATIONS,
     *invitations.OPERATIONS,
     *preferences.OPERATIONS,
+    *webhooks.OPERATIONS,
     *audit.OPERATIONS,
     *counts.OPERATIONS,
 )

@@ -151,11 +151,12 @@ def token(email: str, data_dir: DataDir = None, as_json: Json = False) -> None:
 @app.command()
 def reencrypt(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Encrypt stored credentials anew under the first encryption key, so that the others may be taken away."""
-    from tawny import access, integrations
+    from tawny import access, integrations, notifications
 
     settings = load_settings(data_dir=data_dir)
-    keyring = integrations.load_or_make_keyring(settings.data_dir, settings.encryption_keys)
-    changed = _do(settings, lambda conn: integrations.reencrypt(conn, access.Actor.host(), keyring))
+    host, keyring = access.Actor.host(), integrations.load_or_make_keyring(settings.data_dir, settings.encryption_keys)
+    changed = _do(settings, lambda conn: integrations.reencrypt(conn, host, keyring))
+    changed += _do(settings, lambda conn: notifications.reencrypt(conn, host, keyring))
     _report(as_json, "Everything is under the first key now. Next: take the other keys away.", reencrypted=changed)
 
 

@@ -1,6 +1,6 @@
 """What a project is connected to: credentials of other services, encrypted at rest."""
 
-from tawny.integrations.keyring import CannotDecrypt, Keyring, load_keyring, load_or_make_keyring
+from tawny.access.keyring import CannotDecrypt, Keyring, load_keyring, load_or_make_keyring
 from tawny.integrations.providers import PROVIDERS, ConfigField, Provider
 from tawny.integrations.store import (
     Integration,

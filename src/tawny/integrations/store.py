@@ -11,10 +11,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from tawny.access import VIEW_INTEGRATIONS, WRITE_INTEGRATIONS, Actor, find_project_for, leave
+from tawny.access.keyring import CannotDecrypt, Keyring
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, NotFound
-from tawny.integrations.keyring import CannotDecrypt, Keyring
 from tawny.integrations.providers import PROVIDERS, WEBHOOK_SECRET, Provider
 from tawny.integrations.statements import queries
 

@@ -127,6 +127,134 @@ insert into preferences (team_id, user_id, mail_events)
 values (:team_id, :user_id, :mail_events)
 on conflict (team_id, user_id) do update set mail_events = excluded.mail_events;
 
+-- name: insert_webhook(id, team_id, name, format, events, shown_url, secrets)^
+insert into webhooks (id, team_id, name, format, events, shown_url, secrets)
+values (:id, :team_id, :name, :format, :events, :shown_url, :secrets::text::jsonb)
+returning id, team_id, name, format, events, shown_url, enabled, disabled_because, created_at, updated_at;
+
+-- name: count_webhooks(team_id)$
+select count(*) from webhooks where team_id = :team_id and deleted_at is null;
+
+-- name: list_webhooks(team_id)
+select id, team_id, name, format, events, shown_url, enabled, disabled_because, created_at, updated_at
+from webhooks
+where team_id = :team_id and deleted_at is null
+order by created_at, id;
+
+-- name: find_webhook(id, team_id)^
+select id, team_id, name, format, events, shown_url, enabled, disabled_because, created_at, updated_at
+from webhooks
+where id = :id and team_id = :team_id and deleted_at is null;
+
+-- name: lock_webhook(id, team_id)^
+select id, team_id, name, format, events, shown_url, secrets::text, enabled, disabled_because, created_at, updated_at
+from webhooks
+where id = :id and team_id = :team_id and deleted_at is null
+for update;
+
+-- name: update_webhook(id, team_id, name, events, shown_url, secrets, enabled)^
+-- One that is enabled begins with a clean sheet.
+update webhooks
+set name = :name, events = :events, shown_url = :shown_url, secrets = :secrets::text::jsonb, enabled = :enabled::boolean,
+    disabled_because = case when not :enabled::boolean then disabled_because end,
+    given_up = case when :enabled::boolean and not enabled then 0 else given_up end,
+    updated_at = date_trunc('milliseconds', clock_timestamp())
+where id = :id and team_id = :team_id
+returning id, team_id, name, format, events, shown_url, enabled, disabled_because, created_at, updated_at;
+
+-- name: delete_webhook(id, team_id)!
+-- Its secrets go at once; the row stays as long as deliveries name it.
+update webhooks
+set deleted_at = date_trunc('milliseconds', clock_timestamp()), secrets = '{}', enabled = false
+where id = :id and team_id = :team_id;
+
+-- name: webhook_took(id)!
+-- scope: system (couriers serve every team)
+update webhooks set given_up = 0 where id = :id and given_up > 0;
+
+-- name: webhook_gave_up(id, at_most, because)$
+-- scope: system (couriers serve every team)
+-- One more message in a row was given up. At the last one that is put up with, it is disabled, and the admins of its team get a mail.
+-- True: it was disabled now.
+with before as (
+    select id, enabled from webhooks where id = :id and deleted_at is null for update
+),
+counted as (
+    update webhooks as w
+    set given_up = w.given_up + 1,
+        enabled = w.enabled and w.given_up + 1 < :at_most::integer,
+        disabled_because = case
+            when before.enabled and w.given_up + 1 >= :at_most::integer then :because::text else w.disabled_because
+        end
+    from before
+    where w.id = before.id
+    returning w.id, w.team_id, before.enabled and not w.enabled as disabled
+),
+mails as (
+    insert into deliveries (id, team_id, channel, webhook_id, event, address)
+    select gen_random_uuid(), c.team_id, 'mail', c.id, 'webhook_disabled', u.email
+    from counted as c
+    join memberships as m on m.team_id = c.team_id and m.role in ('owner', 'admin')
+    join users as u on u.id = m.user_id
+    where c.disabled
+)
+select disabled from counted;
+
+-- name: insert_test(id, team_id, webhook_id)^
+insert into deliveries (id, team_id, channel, webhook_id, event)
+values (:id, :team_id, 'webhook', :webhook_id, 'test')
+returning id, webhook_id, run_id, event, status, tries, due_at, created_at, ended_at;
+
+-- name: list_deliveries(webhook_id, team_id, before, last_id, at_most)
+select id, webhook_id, run_id, event, status, tries, due_at, created_at, ended_at, ms(created_at) || '|' || id as cursor
+from deliveries
+where webhook_id = :webhook_id and team_id = :team_id and channel = 'webhook' and (created_at, id) < (:before, :last_id)
+order by created_at desc, id desc
+limit :at_most;
+
+-- name: find_delivery(id, webhook_id, team_id)^
+select id, webhook_id, run_id, event, status, tries, due_at, created_at, ended_at, request, log::text
+from deliveries
+where id = :id and webhook_id = :webhook_id and team_id = :team_id and channel = 'webhook';
+
+-- name: redeliver(id, webhook_id, team_id)^
+-- No row: it is due already, or not there.
+update deliveries
+set status = 'pending', ended_at = null, due_at = clock_timestamp()
+where id = :id and webhook_id = :webhook_id and team_id = :team_id and channel = 'webhook' and status <> 'pending'
+returning id, webhook_id, run_id, event, status, tries, due_at, created_at, ended_at;
+
+-- name: next_webhook_secrets(after, at_most)
+-- scope: system (the operator changes the keys of all teams)
+select id, team_id, secrets::text from webhooks where id > :after and deleted_at is null order by id limit :at_most for update;
+
+-- name: replace_webhook_secrets(ids, secrets)!
+-- scope: system (the operator changes the keys of all teams)
+update webhooks as w
+set secrets = new.secrets::jsonb
+from unnest(:ids::uuid[], :secrets::text[]) as new (id, secrets)
+where w.id = new.id;
+
+-- name: count_unreadable_webhooks(key_ids, at_most)
+-- scope: system (the operator is told which keys are missing)
+select split_part(sealed.text, '.', 2) as key_id, count(distinct stored.id) as webhooks
+from
+    (select w.id, w.secrets from webhooks as w where w.deleted_at is null limit :at_most) as stored,
+    jsonb_each_text(stored.secrets) as sealed (field, text)
+where split_part(sealed.text, '.', 2) <> all(:key_ids::text[])
+group by key_id
+order by key_id;
+
+-- name: forget_webhooks(days, at_most)!
+-- scope: system (webhooks that teams have deleted)
+delete from webhooks
+where id in (
+    select w.id
+    from webhooks as w
+    where w.deleted_at < now() - make_interval(days => :days) and not exists (select from deliveries as d where d.webhook_id = w.id)
+    limit :at_most
+);
+
 -- name: forget_deliveries(days, at_most)$
 -- scope: system (deliveries of all teams grow old)
 with old as materialized (

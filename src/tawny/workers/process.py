@@ -13,11 +13,12 @@ from types import MappingProxyType
 import structlog
 import uvloop
 
+from tawny.access.keyring import load_keyring
 from tawny.config import Settings
 from tawny.db.pool import Pool
 from tawny.jobs import App, Job
 from tawny.mail import channel_of
-from tawny.notifications import ByMail, Courier, Desk
+from tawny.notifications import ByMail, ByWebhook, Courier, Desk, count_against_webhook
 from tawny.workers.courier import CourierThread
 from tawny.workers.worker import Worker
 
@@ -57,8 +58,17 @@ def run_worker(
 
 def _hire(settings: Settings, jobs: Mapping[str, Job], pool: Pool) -> Courier:
     desk = Desk({name: job.label for name, job in jobs.items()}, settings.base_url)
-    by_mail = ByMail(channel_of(settings), desk)
-    return Courier(pool, {"mail": by_mail}, hold=settings.lease, alert_email=settings.system_alert_email)
+    keyring = partial(load_keyring, settings.data_dir, settings.encryption_keys)
+    return Courier(
+        pool,
+        {
+            "mail": ByMail(channel_of(settings), desk),
+            "webhook": ByWebhook(keyring, desk, private=settings.private_webhooks),
+        },
+        hold=settings.lease,
+        alert_email=settings.system_alert_email,
+        aftermath=count_against_webhook,
+    )
 
 
 def _restart(courier: CourierThread, restart: Callable[[], object]) -> None:

@@ -32,6 +32,7 @@ create table webhooks (
 );
 
 create index webhooks_of_team on webhooks (team_id, created_at, id) where deleted_at is null;
+create index webhooks_deleted on webhooks (deleted_at) where deleted_at is not null;
 
 -- One message to one receiver, from when it is due until it was taken or given up, and for a while after that as its own record.
 create table deliveries (
@@ -56,5 +57,5 @@ create table deliveries (
 ) with (fillfactor = 70);
 
 create index deliveries_due on deliveries (channel, due_at, id) where status = 'pending';
-create index deliveries_of_webhook on deliveries (webhook_id, created_at, id) where channel = 'webhook';
+create index deliveries_of_webhook on deliveries (webhook_id, created_at, id);
 create index deliveries_age on deliveries (created_at);

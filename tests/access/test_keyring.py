@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from tawny.access.keyring import FILE, KEY_BYTES, CannotDecrypt, Keyring, key_id, load_keyring, load_or_make_keyring
 from tawny.errors import Conflict, SettingsError
-from tawny.integrations import CannotDecrypt, Keyring, load_keyring, load_or_make_keyring
-from tawny.integrations.keyring import FILE, KEY_BYTES, key_id
 
 OLD, NEW = b"o" * KEY_BYTES, b"n" * KEY_BYTES
 PLACE = "project|revenuecat|api_key"

@@ -61,11 +61,12 @@ class Keyring:
         except KeyError:
             raise CannotDecrypt(
                 "A stored secret was encrypted with a key that is not set any more; the operator can set that key again, or "
-                "delete the integration and connect it anew."
+                "delete the integration and connect it anew, or make the webhook anew."
             ) from None
         except (ValueError, InvalidTag):
             raise CannotDecrypt(
-                "A stored secret is damaged or belongs elsewhere; delete the integration and connect it anew."
+                "A stored secret is damaged or belongs elsewhere; delete the integration and connect it anew, or make the "
+                "webhook anew."
             ) from None
 
     @property
