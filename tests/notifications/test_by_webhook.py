@@ -250,7 +250,7 @@ async def test_a_message_for_slack_is_plain_text_whatever_a_job_wrote(receiver: 
     *texts, button = sent["blocks"]
     assert {block["text"]["type"] for block in texts} == {"plain_text"}
     assert all("\u202e" not in block["text"]["text"] and "\x00" not in block["text"]["text"] for block in texts)
-    assert button["elements"][0]["url"] == f"https://jobs.example.com/v1/jobs/{run().id}"
+    assert button["elements"][0]["url"] == f"https://jobs.example.com/teams/acme/runs/{run().id}"
 
 
 async def test_a_message_for_slack_says_what_ended_and_how(receiver: Receiver) -> None:

@@ -30,6 +30,7 @@ def run(**changes: Any) -> EndedRun:
         "id": RUN_ID,
         "job_type": "invoice_export",
         "team": "Acme",
+        "team_slug": "acme",
         "project": "Web shop",
         "error": None,
         "code": None,
@@ -84,12 +85,18 @@ def test_a_mail_of_a_run_says_what_ran_how_it_ended_and_where_to_look() -> None:
     mail = letter(delivery(), DESK)
     assert (mail.to, mail.id) == ("ann@example.com", RUN_ID)
     assert mail.subject == "Invoice export completed · Web shop"
-    for said in ("2 min 5 s", "30 of 120 (25 %): Exported 30 of 120", "exported: 30", "file: march.csv", f"/v1/jobs/{RUN_ID}"):
+    for said in (
+        "2 min 5 s",
+        "30 of 120 (25 %): Exported 30 of 120",
+        "exported: 30",
+        "file: march.csv",
+        f"/teams/acme/runs/{RUN_ID}",
+    ):
         assert said in mail.text
     assert "2026-03-04 05:06:07 UTC" in mail.text
     for said in ("2 min 5 s", "30 of 120 (25 %): Exported 30 of 120", "march.csv", "Web shop", "Acme"):
         assert said in Page(mail.html or "").text
-    assert Page(mail.html or "").links == [f"https://jobs.example.com/v1/jobs/{RUN_ID}"]
+    assert Page(mail.html or "").links == [f"https://jobs.example.com/teams/acme/runs/{RUN_ID}"]
 
 
 @pytest.mark.parametrize(("event", "verb"), [("completed", "completed"), ("failed", "failed"), ("cancelled", "was cancelled")])
@@ -105,7 +112,9 @@ def test_a_failure_says_why() -> None:
 
 
 def test_a_run_without_anything_to_tell_is_told_of_as_well() -> None:
-    mail = letter(delivery("cancelled", progress=None, result=None, started_at=None, project=None, team=None), DESK)
+    changes = dict.fromkeys(("progress", "result", "started_at", "project", "team", "team_slug"))
+    mail = letter(delivery("cancelled", **changes), DESK)
+    assert "https://" not in mail.text + (mail.html or ""), "a system run has no page"
     assert mail.subject == "Invoice export was cancelled"
     assert "It had not started" in mail.text
     assert "Progress" not in mail.text
@@ -172,7 +181,7 @@ def test_what_a_job_wrote_is_text_and_nothing_else(evil: str, place: str) -> Non
     page, usual = Page(html), Page(part(message("failed", error="x"), "html"))
     assert set(page.tags) <= set(usual.tags)
     assert set(page.attributes) <= set(usual.attributes)
-    assert page.links == [f"https://jobs.example.com/v1/jobs/{RUN_ID}"]
+    assert page.links == [f"https://jobs.example.com/teams/acme/runs/{RUN_ID}"]
     assert len(html) + len(text) < 25_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
@@ -60,6 +61,6 @@ def test_who_triggered_a_run_is_mailed_how_it_ended(tmp_path: Path, wrong: bool,
     assert mail["Bcc"] is None
     text = mail.get_body(("plain",))
     assert text
-    assert f"{address}/v1/jobs/{run['id']}" in text.get_content()
+    assert re.search(rf"{address}/teams/[a-z0-9-]+/runs/{run['id']}\s", text.get_content())
     assert ("The fourth file is gone" in text.get_content()) == wrong
     assert "Traceback" not in serving.out + serving.err

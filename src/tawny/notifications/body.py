@@ -40,7 +40,8 @@ def _message(delivery: Delivery, desk: Desk) -> dict[str, Any]:
     run, verb = delivery.run, VERBS[delivery.event]
     headline = f"{_ICONS[delivery.event]} {desk.label(run.job_type)} {verb}"
     blocks = [_plain(headline), _plain("\n".join(_lines(run)))]
-    return {"text": _escaped(headline), "blocks": [*blocks, _button(desk.link(run))]}
+    link = desk.link(run)
+    return {"text": _escaped(headline), "blocks": [*blocks, *([_button(link)] if link else [])]}
 
 
 _ICONS: Final = {"completed": "✅", "failed": "❌", "cancelled": "⏹"}

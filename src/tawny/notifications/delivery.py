@@ -19,6 +19,7 @@ class EndedRun:
     id: UUID
     job_type: str
     team: str | None
+    team_slug: str | None
     project: str | None
     error: str | None
     code: str | None
@@ -98,6 +99,7 @@ def _run_of(row: Mapping[str, Any]) -> EndedRun:
         id=row["run_id"],
         job_type=row["job_type"],
         team=row["team_name"],
+        team_slug=row["team_slug"],
         project=row["project_name"],
         error=row["error"],
         code=row["error_code"],

@@ -32,8 +32,9 @@ class Desk:
         """The label of a job type; one that this app does not have is called by its name."""
         return words.line(self.labels.get(job_type, job_type), 80)
 
-    def link(self, run: EndedRun) -> str:
-        return f"{self.base_url}/v1/jobs/{run.id}"
+    def link(self, run: EndedRun) -> str | None:
+        """The page of a run; a system run has none, since it is of no team."""
+        return f"{self.base_url}/teams/{run.team_slug}/runs/{run.id}" if run.team_slug else None
 
 
 def letter(delivery: Delivery, desk: Desk) -> Mail:

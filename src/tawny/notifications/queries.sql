@@ -89,7 +89,7 @@ claimed as (
 )
 select
     d.id, d.tries, d.channel, d.team_id, d.event, d.address, d.created_at, d.run_id, d.webhook_id,
-    t.name as team_name, p.name as project_name,
+    t.name as team_name, t.slug as team_slug, p.name as project_name,
     r.job_type, r.status, r.error, r.error_code, r.progress::text, r.result::text, r.started_at, r.completed_at, run_json(r) as run,
     w.name as webhook_name, w.format, w.secrets::text, w.disabled_because, w.enabled and w.deleted_at is null as open
 from claimed as d
