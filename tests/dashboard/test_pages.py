@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from tests.dashboard.site import ORIGIN_OF_OTHERS, Site, said
 
 from api.world import World
-from tawny.access import CANCEL_RUN, LIST_RUNS, TRIGGER_RUN, VIEW_RUN
+from tawny.access import (
+    CANCEL_RUN,
+    LIST_RUNS,
+    TRIGGER_RUN,
+    VIEW_AUDIT_LOG,
+    VIEW_MEMBERS,
+    VIEW_PROJECTS,
+    VIEW_RUN,
+    WRITE_KEYS,
+    WRITE_MEMBERS,
+    WRITE_OWN_PREFERENCES,
+    WRITE_PROJECTS,
+)
 from tawny.dashboard.door import PAGES
 from tawny.dashboard.page import TEAM, Page
 from tawny.dashboard.tokens import VISITOR
@@ -29,6 +43,26 @@ NEEDS = {
     f"GET {TEAM}/run-a-job": TRIGGER_RUN,
     f"POST {TEAM}/run-a-job": TRIGGER_RUN,
     f"POST {TEAM}/run-a-job/check": TRIGGER_RUN,
+    f"GET {TEAM}/settings": VIEW_MEMBERS,
+    f"POST {TEAM}/settings/members/{{user_id}}/role": WRITE_MEMBERS,
+    f"GET {TEAM}/settings/members/{{user_id}}/remove": VIEW_MEMBERS,
+    f"POST {TEAM}/settings/members/{{user_id}}/remove": VIEW_MEMBERS,
+    f"POST {TEAM}/settings/invitations": WRITE_MEMBERS,
+    f"POST {TEAM}/settings/invitations/{{invitation_id}}/withdraw": WRITE_MEMBERS,
+    "POST /invitations/{invitation_id}/accept": None,
+    f"GET {TEAM}/settings/projects": VIEW_PROJECTS,
+    f"POST {TEAM}/settings/projects": WRITE_PROJECTS,
+    f"GET {TEAM}/settings/projects/{{project_id}}": WRITE_PROJECTS,
+    f"POST {TEAM}/settings/projects/{{project_id}}": WRITE_PROJECTS,
+    f"GET {TEAM}/settings/projects/{{project_id}}/delete": WRITE_PROJECTS,
+    f"POST {TEAM}/settings/projects/{{project_id}}/delete": WRITE_PROJECTS,
+    f"GET {TEAM}/settings/keys": WRITE_KEYS,
+    f"POST {TEAM}/settings/keys": WRITE_KEYS,
+    f"GET {TEAM}/settings/keys/{{key_id}}/revoke": WRITE_KEYS,
+    f"POST {TEAM}/settings/keys/{{key_id}}/revoke": WRITE_KEYS,
+    f"GET {TEAM}/settings/mails": WRITE_OWN_PREFERENCES,
+    f"POST {TEAM}/settings/mails": WRITE_OWN_PREFERENCES,
+    f"GET {TEAM}/settings/audit-log": VIEW_AUDIT_LOG,
 }
 """What each page needs that is not open to everybody."""
 
@@ -41,7 +75,7 @@ for_admins = [page for page in PAGES if page.needs is not None and not page.need
 
 
 def address(page: Page, slug: str) -> str:
-    return page.path.replace("{team}", slug).replace("{run_id}", NOWHERE)
+    return re.sub(r"\{\w+_id\}", NOWHERE, page.path.replace("{team}", slug))
 
 
 def test_each_page_needs_what_the_table_says() -> None:

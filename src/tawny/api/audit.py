@@ -62,7 +62,7 @@ async def list_audit_logs(call: Call) -> Answer:
     """See who did what in a team. Needs a key with `audit_logs:read`, or the role admin or owner."""
     actor, team_id = await call.actor(), call.id("team_id")
     actor.require(team_id, VIEW_AUDIT_LOG)
-    where, limit = _asked(call.query)
+    where, limit = parse_audit_query(call.query)
     async with call.state.pool.acquire() as conn:
         page = await access.list_audit(conn, actor, team_id, where=where, limit=limit)
     more = "false" if page.cursor is None else "true"
@@ -70,7 +70,8 @@ async def list_audit_logs(call: Call) -> Answer:
     return Answer(200, f'{{"audit_logs":[{entries}],"cursor":{json.dumps(page.cursor)},"has_more":{more}}}'.encode())
 
 
-def _asked(query: bytes) -> tuple[AuditFilter, int]:
+def parse_audit_query(query: bytes) -> tuple[AuditFilter, int]:
+    """Which entries are asked for, and how many at most; InvalidRequest for what cannot be read."""
     given, now = parameters.read(query, _KNOWN), datetime.now(UTC)
     where = AuditFilter(
         resource_type=cast("Resource | None", parameters.word(given, "resource_type", RESOURCES)),

@@ -71,11 +71,12 @@ async def invite(call: Call) -> Answer:
     body = checked(NewInvitationBody, await call.body())
     async with call.state.pool.transaction() as conn:
         invitation = await access.invite(conn, actor, team_id, email=body.email, role=body.role)
-    call.state.mailer.send_soon(_mail(invitation, call.public_url))
+    call.state.mailer.send_soon(invitation_mail(invitation, call.public_url))
     return answered(_shown(invitation), 201)
 
 
-def _mail(invitation: access.Invitation, url: str) -> Mail:
+def invitation_mail(invitation: access.Invitation, url: str) -> Mail:
+    """What who is invited gets."""
     return Mail(
         to=invitation.email,
         subject=f"You are invited to {invitation.team_name} on Tawny",

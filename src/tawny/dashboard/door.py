@@ -7,10 +7,36 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from tawny.dashboard import bulk, home, live, run, runs, sign_in, static, trigger
+from tawny.dashboard import (
+    audit_log,
+    bulk,
+    home,
+    keys,
+    live,
+    mails,
+    members,
+    projects,
+    run,
+    runs,
+    sign_in,
+    static,
+    trigger,
+)
 from tawny.dashboard.page import Page, served
 
-PAGES: Final[tuple[Page, ...]] = (*home.PAGES, *sign_in.PAGES, *runs.PAGES, *bulk.PAGES, *trigger.PAGES, *run.PAGES)
+PAGES: Final[tuple[Page, ...]] = (
+    *home.PAGES,
+    *sign_in.PAGES,
+    *runs.PAGES,
+    *bulk.PAGES,
+    *trigger.PAGES,
+    *run.PAGES,
+    *members.PAGES,
+    *projects.PAGES,
+    *keys.PAGES,
+    *mails.PAGES,
+    *audit_log.PAGES,
+)
 
 
 def mount(api: FastAPI) -> FastAPI:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tawny.access import LIST_RUNS, TRIGGER_RUN, Operation
+from tawny.access import LIST_RUNS, TRIGGER_RUN, VIEW_MEMBERS, Operation
 
 if TYPE_CHECKING:
     from tawny.dashboard.visit import Visit
@@ -13,17 +13,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An entry of the menu: its words, its path below the team, what it needs, and the key behind `g` that goes there."""
+    """An entry of the menu: its words, its path below the team, what it needs, and the key behind `g` that goes there.
+
+    `front`: whether somebody who can see it may begin there.
+    """
 
     label: str
     path: str
     needs: Operation
     key: str
+    front: bool = True
 
 
 PLACES: Final = (
     Place("Runs", "runs", LIST_RUNS, "r"),
     Place("Run a job", "run-a-job", TRIGGER_RUN, "n"),
+    Place("Settings", "settings", VIEW_MEMBERS, ",", front=False),
 )
 
 
@@ -44,8 +49,8 @@ def nav_for(visit: Visit) -> list[Entry]:
 
 
 def first_place(visit: Visit) -> str | None:
-    """The path of the first entry; None for whom there is none."""
-    return next((place.path for place in _open_to(visit)), None)
+    """The path of the first entry where one may begin; None for whom there is none."""
+    return next((place.path for place in _open_to(visit) if place.front), None)
 
 
 def _open_to(visit: Visit) -> list[Place]:
