@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tawny.access import LIST_RUNS, TRIGGER_RUN, VIEW_MEMBERS, Operation
+from tawny.access import LIST_RUNS, TRIGGER_RUN, VIEW_MEMBERS, VIEW_SCHEDULES, Operation
 
 if TYPE_CHECKING:
     from tawny.dashboard.visit import Visit
@@ -28,6 +28,7 @@ class Place:
 PLACES: Final = (
     Place("Runs", "runs", LIST_RUNS, "r"),
     Place("Run a job", "run-a-job", TRIGGER_RUN, "n"),
+    Place("Schedules", "schedules", VIEW_SCHEDULES, "s"),
     Place("Settings", "settings", VIEW_MEMBERS, ",", front=False),
 )
 

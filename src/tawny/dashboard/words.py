@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 STATUSES: Final[Mapping[str, str]] = {
@@ -97,6 +97,11 @@ def clock(time: str | datetime) -> str:
     return f"{moment(time):%H:%M:%S}"
 
 
+def in_zone(time: datetime, zone: tzinfo) -> str:
+    """A time as the clocks of a zone show it."""
+    return f"{time.astimezone(zone):%a %d %b %Y, %H:%M %Z}"
+
+
 def brief(run_id: object) -> str:
     """The end of an id, which tells runs of one moment apart."""
     return str(run_id)[-8:]
@@ -108,6 +113,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "clock": clock,
     "count": count,
     "duration": duration,
+    "in_zone": in_zone,
     "iso": iso,
     "json": pretty,
     "json_line": one_line,
