@@ -14,6 +14,8 @@ from tests.postgres import alive, eventually, postmaster
 
 COMMAND = (sys.executable, "-m", "tawny")
 PATIENCE = 60.0
+NOWHERE = "http://127.0.0.1:9/v2"
+"""Where no service is: no test talks to a real one."""
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -46,7 +48,7 @@ class Serving:
             self.process = subprocess.Popen(
                 [*COMMAND, command, *arguments],
                 cwd=folder,
-                env=environment(**settings),
+                env=environment(**({"TAWNY_REVENUECAT_URL": NOWHERE} | settings)),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -176,6 +176,15 @@ class Settings(BaseModel):
     mcp_triggers: int = Field(
         60, ge=0, le=1_000_000, description="How many runs an hour each key and user may ask for through MCP; 0 is no limit."
     )
+    revenuecat_url: Annotated[str, AfterValidator(_web)] = Field(
+        "https://api.revenuecat.com/v2", description="Where RevenueCat's API is; `tawny dev-revenuecat` is another place to ask."
+    )
+    revenuecat_rate: int = Field(
+        468,
+        ge=0,
+        le=1_000_000,
+        description="How many calls a minute all workers make to RevenueCat with one key, which allows 480; 0 is no limit.",
+    )
     concurrency: int = Field(100, ge=1, le=10_000, description="How many runs a worker executes at once.")
     drain: Duration = Field(
         10.0, ge=0, le=86_400, description="How long a worker that stops lets its runs finish before it gives them back."

@@ -15,6 +15,7 @@ TawnyError
 │   ├── IdempotencyMisuse  422  one idempotency key, two different requests
 │   ├── HeadersTooLarge    431
 │   ├── TooManyRequests    429
+│   ├── ServiceFailed      502  another service did not answer as it should
 │   └── Unavailable        503  the database cannot be reached just now
 ├── DefinitionError             a job type is defined wrongly (raised at import)
 ├── SettingsError               a setting is wrong, unknown or contradicts another
@@ -115,6 +116,11 @@ class TooManyRequests(RequestError):
 class HeadersTooLarge(RequestError):
     status = 431
     default_code = "headers_too_large"
+
+
+class ServiceFailed(RequestError):
+    status = 502
+    default_code = "service_failed"
 
 
 class Unavailable(RequestError):

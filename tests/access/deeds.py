@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,9 @@ from tawny import access, builtin, integrations, notifications, runs, schedules
 from tawny.access import Action, Actor, Attempt, Resource
 from tawny.access.codes import make_code
 from tawny.db.pool import Connection
-from tawny.integrations import Keyring
+from tawny.integrations import Keyring, revenuecat
+from tawny.integrations.revenuecat import RevenueCat, sync_job
+from tawny.integrations.revenuecat.subscriber import Known
 from tawny.notifications.target import read_url
 from tawny.runs import Filter
 
@@ -22,6 +25,7 @@ HOST = Actor.host()
 KEYRING = Keyring([b"k" * 32])
 CONFIG = {"api_key": "sk_this_is_the_secret_of_another_service"}
 PROVIDER = "revenuecat"
+REACHED = RevenueCat(keyring=lambda: KEYRING, url="http://127.0.0.1:9", rate=0)
 
 
 @dataclass
@@ -374,6 +378,25 @@ async def disconnect(office: Office) -> AsyncIterator[Left | None]:
     yield None
     await integrations.disconnect(office.conn, office.owner, office.project_id, PROVIDER)
     yield office.left("delete", "integration", saved.integration.id, secrets=secrets_of(saved))
+
+
+@of("revenuecat.ask_for_sync")
+async def ask_for_sync(office: Office) -> AsyncIterator[Left | None]:
+    await office.connect()
+    connected = await revenuecat.find_connected(office.conn, office.owner, REACHED, office.project_id)
+    yield None
+    asked = await revenuecat.ask_for_sync(office.conn, office.owner, sync_job(REACHED), connected)
+    yield office.left("create", "job_run", asked.run.id, secrets=(CONFIG["api_key"],))
+
+
+@of("revenuecat.keep")
+async def keep(office: Office) -> AsyncIterator[Left | None]:
+    await office.connect()
+    owner = (await revenuecat.find_connected(office.conn, office.owner, REACHED, office.project_id)).owner
+    found = Known("ann", "ann", "active", True, ("pro",), {"rc_status": "active"}, {}, 999, None, datetime.now(UTC))
+    yield None
+    await revenuecat.keep(office.conn, office.owner, owner, found, 0)
+    yield office.left("update", "subscriber", owner.id_of("ann"), secrets=(CONFIG["api_key"],))
 
 
 @of("integrations.reencrypt")

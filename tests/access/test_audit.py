@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from tests.access.deeds import DEEDS, HOST, KEYRING, PROVIDER, Left, Office
+from tests.access.deeds import DEEDS, HOST, KEYRING, PROVIDER, REACHED, Left, Office
 from tests.access.door import ANN, SECRET, Door
 from tests.runs.conftest import app
 
@@ -20,9 +20,10 @@ from tawny import access, integrations, notifications, runs, schedules
 from tawny.access import Actor, AuditFilter, signature_of
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, NotFound, RequestError
+from tawny.integrations import revenuecat
 from tawny.runs import Filter
 
-ROOMS = (access, runs, integrations, schedules, notifications)
+ROOMS = (access, runs, integrations, revenuecat, schedules, notifications)
 
 READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "access.find_project": lambda o: access.find_project(o.conn, o.owner, o.project_id),
@@ -47,6 +48,10 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
         o.conn, o.owner, o.team_id, uuid4(), after=None, limit=5
     ),
     "notifications.list_webhooks": lambda o: notifications.list_webhooks(o.conn, o.owner, o.team_id),
+    "revenuecat.find_connected": lambda o: revenuecat.find_connected(o.conn, o.owner, REACHED, o.project_id),
+    "revenuecat.list_subscribers": lambda o: revenuecat.list_subscribers(
+        o.conn, o.owner, o.project_id, which=revenuecat.Which(), limit=5
+    ),
     "notifications.find_preferences": lambda o: notifications.find_preferences(o.conn, o.owner, o.team_id),
     "runs.count_by_status": lambda o: runs.count_by_status(o.conn, o.owner, o.team_id, where=Filter()),
     "runs.search_runs": lambda o: runs.search_runs(o.conn, o.owner, o.team_id, "x", where=Filter(), limit=5),

@@ -68,6 +68,7 @@ async def test_providers_say_what_they_need(world: World, key: str) -> None:
     assert all({"key", "label", "required", "sensitive"} <= set(field) for field in fields.values())
     assert {name: (field["required"], field["sensitive"]) for name, field in fields.items()} == {
         "api_key": (True, True),
+        "rc_project_id": (False, False),
         "webhook_secret": (False, True),
     }
 

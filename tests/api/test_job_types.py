@@ -8,7 +8,7 @@ from api.world import World
 async def test_job_types_say_what_can_be_run_and_what_it_takes(world: World) -> None:
     answer = await world.send("GET", "/v1/job-types")
     assert answer.status_code == 200
-    export, import_, sweep = answer.json()["job_types"]
+    export, import_, sweep, sync = answer.json()["job_types"]
     schema = export.pop("params_schema")
     assert export == {
         "name": "export",
@@ -21,6 +21,7 @@ async def test_job_types_say_what_can_be_run_and_what_it_takes(world: World) -> 
     }
     assert set(schema["properties"]) == {"month", "count", "dry_run"}
     assert import_["name"] == "import"
+    assert (sync["name"], sync["scope"], sync["label"]) == ("revenuecat_sync", "project", "RevenueCat sync")
     assert (sweep["scope"], sweep["schedule"]) == ("system", {"cron": "0 2 * * *", "timezone": "UTC"})
 
 

@@ -21,6 +21,7 @@ from tawny.access.key_text import new_key
 from tawny.access.operations import HOST_PERMISSIONS
 from tawny.db.ids import uuid7
 from tawny.notifications.target import read_url
+from tawny.testing.revenuecat import FakeRevenueCat, Key
 
 FILE = Path(__file__).parents[1] / "laws" / "matrix.csv"
 
@@ -121,6 +122,13 @@ async def right_requests(world: World, caller: Caller) -> dict[str, Right]:
             {"provider": "revenuecat"}, {"project_id": await world.add_project(), "source_project_id": source["project_id"]}
         ),
         "GET /v1/projects/{project_id}/integrations/{provider}/webhook-setup": Right(path=source),
+        "POST /v1/projects/{project_id}/integrations/revenuecat/sync": Right(path=await connected(world)),
+        "POST /v1/projects/{project_id}/integrations/revenuecat/sync/{app_user_id}": Right(
+            path=source | {"app_user_id": "user-0"}
+        ),
+        "POST /v1/projects/{project_id}/integrations/revenuecat/test": Right(path=source),
+        "GET /v1/projects/{project_id}/subscribers": Right(path=here),
+        "POST /v1/webhooks/revenuecat/{project_id}": Right({"event": {"id": "1"}}, source),
         "POST /v1/teams/{team_id}/keys": Right({"name": "New", "permissions": ["jobs:read"]}),
         "DELETE /v1/teams/{team_id}/keys/{key_id}": Right(path={"key_id": await key_id(world)}),
         "PATCH /v1/teams/{team_id}/members/{user_id}": Right({"role": "admin"}, await bystander(world)),
@@ -150,7 +158,7 @@ async def connected(world: World) -> dict[str, Any]:
     """A project with an integration."""
     project_id = await world.add_project()
     keyring = world.served.api.state.tawny.keyring
-    config = {"api_key": "sk_of_the_matrix"}
+    config = {"api_key": Key().secret}
     await integrations.connect(world.conn, world.owner, keyring, project_id, provider="revenuecat", config=config)
     return {"project_id": project_id, "provider": "revenuecat"}
 
@@ -203,7 +211,7 @@ async def status_of(world: World, method: str, path: str, caller: Caller, **more
 
 
 @pytest.mark.parametrize("kind", CALLERS)
-async def test_each_caller_gets_what_the_matrix_says(world: World, kind: str) -> None:
+async def test_each_caller_gets_what_the_matrix_says(world: World, fake: FakeRevenueCat, kind: str) -> None:
     caller = await caller_of(world, kind)
     right = await right_requests(world, caller)
     expected = {operation: int(row[kind]) for operation, row in ROWS.items()}

@@ -78,8 +78,8 @@ async def test_what_waits_and_what_runs_is_counted_now(world: World) -> None:
     await world.system_run()
     await world.conn.execute("update job_runs set run_at = now() - interval '1 minute' where job_type = 'import'")
     found = await scraped(world)
-    assert found["tawny_runs_waiting"] == {("export",): 0, ("import",): 1, ("sweep",): 1}
-    assert found["tawny_runs_running"] == {("export",): 1, ("import",): 0, ("sweep",): 0}
+    assert found["tawny_runs_waiting"] == {("export",): 0, ("import",): 1, ("sweep",): 1, ("revenuecat_sync",): 0}
+    assert found["tawny_runs_running"] == {("export",): 1, ("import",): 0, ("sweep",): 0, ("revenuecat_sync",): 0}
     assert found["tawny_oldest_waiting_seconds"][()] == pytest.approx(60, abs=30)
 
 
@@ -94,7 +94,7 @@ async def test_workers_are_those_that_hold_a_lease(world: World) -> None:
 
 async def test_a_quiet_server_shows_zeros(world: World) -> None:
     found = await scraped(world)
-    assert found["tawny_runs_waiting"] == {(name,): 0 for name in app.jobs}
+    assert found["tawny_runs_waiting"] == {(name,): 0 for name in (*app.jobs, "revenuecat_sync")}
     assert (found["tawny_workers"], found["tawny_oldest_waiting_seconds"]) == ({(): 0}, {(): 0})
     assert "tawny_runs_total" not in found
     assert found["tawny_build_info"] == {(__version__,): 1}

@@ -103,6 +103,7 @@ def test_the_provider_of_the_published_cli_is_there() -> None:
     assert dict(PROVIDERS) == {"revenuecat": REVENUECAT}
     assert {field.key: (field.required, field.sensitive) for field in REVENUECAT.fields} == {
         "api_key": (True, True),
+        "rc_project_id": (False, False),
         WEBHOOK_SECRET: (False, True),
     }
 

@@ -74,6 +74,13 @@ REFUSALS = {
     "GET /v1/projects/{project_id}/integrations/{provider}/webhook-setup": (
         "test_integrations.py::test_what_is_not_connected_is_a_404"
     ),
+    "POST /v1/projects/{project_id}/integrations/revenuecat/sync": "test_revenuecat.py::test_what_is_not_connected_is_a_404",
+    "POST /v1/projects/{project_id}/integrations/revenuecat/sync/{app_user_id}": (
+        "test_revenuecat.py::test_a_user_who_cannot_be_synced"
+    ),
+    "POST /v1/projects/{project_id}/integrations/revenuecat/test": "test_revenuecat.py::test_a_key_that_may_not_do_everything",
+    "GET /v1/projects/{project_id}/subscribers": "test_revenuecat.py::test_a_wrong_parameter_is_refused_by_name",
+    "POST /v1/webhooks/revenuecat/{project_id}": "test_revenuecat.py::test_whoever_does_not_know_the_secret_is_refused",
     "GET /v1/teams/{team_id}/keys": "test_keys.py::test_a_key_cannot_look_at_keys",
     "POST /v1/teams/{team_id}/keys": "test_keys.py::test_a_wrong_body_is_refused_by_name",
     "DELETE /v1/teams/{team_id}/keys/{key_id}": "test_keys.py::test_unknown_foreign_and_malformed_keys_are_the_same_404",
@@ -126,7 +133,7 @@ def served(routes: Iterable[BaseRoute]) -> Iterator[str]:
     for route in routes:
         if isinstance(route, Route):
             assert route.methods, f"{route.path} takes any method"
-            yield from (f"{method} {route.path}" for method in route.methods - {"HEAD"})
+            yield from (f"{method} {route.path.replace(':path', '')}" for method in route.methods - {"HEAD"})
         else:
             yield from served(_inside(route))
 

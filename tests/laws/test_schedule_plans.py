@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import EMPTY
 
 import tawny
 from tawny.db.pool import Connection, connect
@@ -42,7 +43,7 @@ async def filled(database_url: str) -> AsyncIterator[Connection]:
     await conn.execute(_FILL, SCHEDULES, JOB_TYPES)
     await conn.execute("vacuum analyze schedules")
     yield conn
-    await conn.execute("delete from schedules; delete from projects; delete from teams")
+    await conn.execute(EMPTY)
     await conn.execute("vacuum schedules")
     await conn.close()
 

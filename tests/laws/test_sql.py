@@ -104,4 +104,4 @@ def _has_docstring(node: ast.AST) -> bool:
 
 def test_rooms_import_without_a_database() -> None:
     for room in ROOMS:
-        importlib.import_module(f"tawny.{room.name}")
+        importlib.import_module(".".join(("tawny", *room.relative_to(SOURCE).parts)))

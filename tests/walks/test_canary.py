@@ -19,6 +19,9 @@ import httpx
 import pytest
 from tests.commands import PATIENCE, Serving, tawny
 from tests.postgres import eventually
+from tests.walks.revenuecat import fake_revenuecat, reaching
+
+from tawny.testing.revenuecat import Options
 
 pytestmark = pytest.mark.walk
 
@@ -78,11 +81,12 @@ def url(scratch_url: str) -> str:
 
 @pytest.fixture
 def town(tmp_path: Path, url: str) -> Iterator[Town]:
-    """A server on its first start that writes mails into files."""
-    settings = OF_THE_OPERATOR | {"TAWNY_DATABASE_URL": url}
-    del settings["TAWNY_SMTP_URL"]
-    with serving(tmp_path / "first", settings) as running:
-        yield Town(running, url)
+    """A server on its first start that writes mails into files, and talks to a RevenueCat that knows none of its keys."""
+    with fake_revenuecat(Options(customers=1)) as fake:
+        settings = OF_THE_OPERATOR | {"TAWNY_DATABASE_URL": url} | reaching(fake)
+        del settings["TAWNY_SMTP_URL"]
+        with serving(tmp_path / "first", settings) as running:
+            yield Town(running, url)
 
 
 def serving(folder: Path, settings: dict[str, str]) -> Serving:
@@ -255,8 +259,31 @@ def connect(town: Town, key: str, project_id: str) -> None:
         {"api_key": town.secret("long secret") * 1000},
     ):
         town.ask("PATCH", f"{path}/revenuecat", 400, json={"config": wrong}, **bearer(key))
+    sync(town, key, project_id)
     asyncio.run(execute(town.url, SWAP))
     town.ask("GET", f"{path}/revenuecat/webhook-setup", 409, **bearer(key))
+
+
+def sync(town: Town, key: str, project_id: str) -> None:
+    """RevenueCat refuses the key, and says so to everybody who asks; a webhook shows its secret, and wrong ones."""
+    path = f"/v1/projects/{project_id}/integrations/revenuecat"
+    run_id = town.ask("POST", f"{path}/sync", 200, **bearer(key)).json()["job_run_id"]
+
+    def refused() -> bool:
+        run = town.ask("GET", f"/v1/jobs/{run_id}", 200, **bearer(key)).json()["job_run"]
+        return bool(run["status"] == "failed" and "does not accept the API key" in run["error"])
+
+    eventually(refused, PATIENCE)
+    for what in ("logs", "timeline"):
+        town.ask("GET", f"/v1/jobs/{run_id}/{what}", 200, **bearer(key))
+    town.ask("POST", f"{path}/test", 400, **bearer(key))
+    town.ask("POST", f"{path}/sync/somebody", 400, **bearer(key))
+    town.ask("GET", f"/v1/projects/{project_id}/subscribers", 200, **bearer(key))
+    hook, event = f"/v1/webhooks/revenuecat/{project_id}", {"event": {"id": "1", "app_user_id": "somebody"}}
+    town.ask("POST", hook, 401, json=event, **bearer(town.secret("wrong webhook secret")))
+    town.ask("POST", hook, 401, json=event, headers={"x-revenuecat-webhook-signature": town.secret("wrong signature")})
+    shown = town.secrets["webhook"]
+    town.ask("POST", hook, 200, json=event, **bearer(shown))
 
 
 SWAP = """update integrations set secrets = jsonb_build_object(

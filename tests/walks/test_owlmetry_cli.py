@@ -17,8 +17,10 @@ from uuid import uuid4
 import pytest
 from tests.commands import PATIENCE, Serving
 from tests.postgres import eventually
+from tests.walks.revenuecat import fake_revenuecat, reaching
 
 from tawny.runs import FIELDS
+from tawny.testing.revenuecat import Key, Options
 
 pytestmark = pytest.mark.walk
 
@@ -149,11 +151,13 @@ def _json(body: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A server on an empty state folder, without a mail server."""
+    """A server on an empty state folder, without a mail server, that talks to a fake RevenueCat."""
     folder = tmp_path_factory.mktemp("owlmetry")
     (folder / "shop.py").write_text(APP)
-    with Serving(folder, "--port", "0", "--app", "shop:app") as serving:
-        yield serving.wait_until_up()
+    with fake_revenuecat(Options(customers=5)) as fake:
+        fake.add_key(Key("sk_slow_1234567890"))
+        with Serving(folder, "--port", "0", "--app", "shop:app", **reaching(fake)) as serving:
+            yield serving.wait_until_up()
 
 
 def code_from_the_log(serving: Serving) -> str:
@@ -175,6 +179,7 @@ def test_the_recorded_workflow(serving: Serving, say: Callable[[str], None]) -> 
     run_jobs(cli, first, second)
     list_jobs(cli, first)
     mistakes(cli, first, second)
+    sync(cli, first, second)
     read_the_audit_log(cli, first)
     say(f"{cli.calls} calls")
 
@@ -304,6 +309,20 @@ def list_jobs(cli: Cli, first: str) -> None:
     assert cli.list(**narrow, until="1h")["job_runs"] == []
 
 
+def sync(cli: Cli, first: str, second: str) -> None:
+    """`integrations sync revenuecat`, which sends no body; and for a project that is not connected."""
+    path = f"/v1/projects/{first}/integrations/revenuecat/sync"
+    asked = cli.ok("POST", path)
+    assert set(asked) == {"syncing", "total", "job_run_id"}
+    assert (asked["syncing"], asked["total"]) == (True, 0)
+    run = cli.wait(asked["job_run_id"])
+    assert (run["job_type"], run["status"], run["params"]) == ("revenuecat_sync", "completed", {"project_id": first})
+    synced = run["result"]["synced"]
+    assert run["progress"] == {"processed": synced, "total": synced, "message": f"Synced {synced} users, 0 skipped"}
+    assert cli.wait(cli.ok("POST", path)["job_run_id"])["result"]["unchanged"] == synced > 0
+    assert "not connected" in cli.refused(404, "POST", f"/v1/projects/{second}/integrations/revenuecat/sync")
+
+
 def mistakes(cli: Cli, first: str, second: str) -> None:
     """What the CLI's users get wrong; each is a sentence."""
     trigger = f"/v1/teams/{cli.team['id']}/jobs/trigger"
@@ -333,7 +352,7 @@ def read_the_audit_log(cli: Cli, first: str) -> None:
     assert done == [
         "create api_key",
         *["create integration"] * 2,
-        *["create job_run"] * 4,
+        *["create job_run"] * 6,
         *["create project"] * 2,
         "delete integration",
         "update integration",

@@ -57,9 +57,11 @@ class Floor:
         worker = self.worker(**options)
         task = asyncio.create_task(worker.run())
         await worker.ready.wait()
-        yield worker
-        worker.hurry()
-        await task
+        try:
+            yield worker
+        finally:
+            worker.hurry()
+            await task
 
     async def row(self, run_id: UUID) -> dict[str, object]:
         return dict(await self.conn.fetchrow("select * from job_runs where id = $1", run_id))

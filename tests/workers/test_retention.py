@@ -14,9 +14,12 @@ import pytest
 
 from tawny import runs, schedules
 from tawny.access import Actor
-from tawny.builtin import CLEAN_UP, NOTIFICATION_CLEAN_UP, RETENTION, jobs_beside
+from tawny.builtin import CLEAN_UP, NOTIFICATION_CLEAN_UP, RETENTION, SYNC_ALL, jobs_beside
 from tawny.config import Settings
 from tawny.db.ids import uuid7
+from tawny.integrations.revenuecat import store
+from tawny.integrations.revenuecat.shapes import Customer
+from tawny.integrations.revenuecat.store import Owner
 
 HOST = Actor.host()
 _RUN = """
@@ -169,6 +172,17 @@ async def schedule(attic: Attic, project_id: UUID) -> UUID:
     return made.id
 
 
+async def subscribers(attic: Attic, project_id: UUID) -> None:
+    """Two subscribers of this project, one of whom has an entitlement."""
+    owner = Owner(attic.floor.team_id, project_id)
+    await store.discover(attic.floor.conn, owner, [Customer(id="one"), Customer(id="two")])
+    await attic.floor.conn.execute(
+        "insert into subscriber_entitlements (subscriber_id, entitlement, project_id, created_at) values ($1, 'pro', $2, now())",
+        owner.id_of("one"),
+        project_id,
+    )
+
+
 async def _mine(run) -> None: ...
 
 
@@ -176,6 +190,7 @@ async def test_what_was_deleted_a_week_ago_goes_for_good(attic: Attic) -> None:
     conn, team_id = attic.floor.conn, attic.floor.team_id
     await attic.run(1, lines=2)
     gone = await schedule(attic, attic.project_id)
+    await subscribers(attic, attic.project_id)
     await runs.delete_project(conn, attic.floor.actor, attic.project_id)
     recent, living = uuid7(), uuid7()
     for project_id in (recent, living):
@@ -191,11 +206,13 @@ async def test_what_was_deleted_a_week_ago_goes_for_good(attic: Attic) -> None:
     await conn.execute(f"update projects set {week} where id = $1", attic.project_id)
     await conn.execute(f"update schedules set {week} where id = $1", gone)
     async with attic.working():
-        assert await attic.did(CLEAN_UP) == {"projects": 1, "runs": 1, "integrations": 0, "schedules": 1, "ticks": 3}
+        expected = {"projects": 1, "runs": 1, "subscribers": 2, "integrations": 0, "schedules": 1, "ticks": 3}
+        assert await attic.did(CLEAN_UP) == expected
     assert await attic.left("projects", "id") == {recent, living}
     assert await attic.left("schedules", "id") == {kept}
     assert await attic.left("schedule_ticks", "schedule_id") == {kept}
     assert await attic.runs() == set()
+    assert await attic.left("subscribers", "id") == await attic.left("subscriber_entitlements", "subscriber_id") == set()
 
 
 async def test_a_deleted_project_with_a_run_that_still_goes_on_waits_for_it(attic: Attic) -> None:
@@ -241,9 +258,10 @@ async def test_all_are_due_by_themselves_at_night(attic: Attic) -> None:
     jobs = jobs_beside({}, Settings())
     async with attic.floor.conn.transaction():
         await schedules.declare(attic.floor.conn, jobs)
-    rows = await attic.floor.conn.fetch("select job_type, cron, timezone from schedules order by cron")
+    rows = await attic.floor.conn.fetch("select job_type, cron, timezone from schedules order by cron, job_type")
     assert [tuple(row) for row in rows] == [
         (RETENTION, "0 2 * * *", "UTC"),
         (CLEAN_UP, "0 3 * * *", "UTC"),
+        (SYNC_ALL, "0 3 * * *", "UTC"),
         (NOTIFICATION_CLEAN_UP, "0 6 * * *", "UTC"),
     ]

@@ -45,7 +45,7 @@ def test_what_is_tried_and_when(kind, reason, expected: Plan) -> None:
 def test_who_has_crashed_twice_is_alone_save_the_servers_own_jobs(name: str, crashes: int, isolate: str | None, expected) -> None:
     async def handler(run: Run) -> None: ...
 
-    job = define(handler, Options(name=name, isolate=isolate))
+    job = define(handler, Options(name=name, isolate=isolate, builtin=name == "tawny.bulk"))
     claimed = Claimed(uuid7(), 1, name, None, None, None, None, None, None, crashes=crashes)
     assert kind_of(job, claimed) == expected
     assert kind_of(job, claimed, isolating=False) == "async"

@@ -26,6 +26,7 @@ Resource = Literal[
     "schedule",
     "session",
     "sign_in_link",
+    "subscriber",
     "team",
     "webhook",
 ]

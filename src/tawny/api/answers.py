@@ -29,11 +29,12 @@ CLOSE: Final[Header] = (b"connection", b"close")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, a JSON text, and the headers that only this answer has."""
+    """A status, a text (JSON, unless `kind` says what else), and the headers that only this answer has."""
 
     status: int
     body: bytes
     headers: Sequence[Header] = ()
+    kind: bytes | None = None
 
 
 def answered(value: Mapping[str, Any], status: int = 200, headers: Sequence[Header] = ()) -> Answer:
@@ -51,7 +52,8 @@ def _plain(value: object) -> str:
 
 async def send_answer(send: Send, answer: Answer, *, ended: bool = True) -> None:
     """Send all of it. The server leaves the body out when the request was a HEAD. Unless `ended`, it does not close yet."""
-    headers = [*HEADERS, (b"content-length", b"%d" % len(answer.body)), *answer.headers]
+    first = HEADERS if answer.kind is None else ((b"content-type", answer.kind), *_OF_ALL)
+    headers = [*first, (b"content-length", b"%d" % len(answer.body)), *answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": not ended})
 

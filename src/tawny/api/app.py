@@ -26,10 +26,11 @@ from tawny.api.operations import OPERATIONS
 from tawny.api.pace import Pace
 from tawny.api.scrape import Scrape
 from tawny.api.state import State, root_of
-from tawny.builtin import jobs_beside
+from tawny.builtin import jobs_beside, offered
 from tawny.config import Settings
 from tawny.db.pool import UNREACHABLE, Pool, open_pool
 from tawny.integrations import load_or_make_keyring
+from tawny.integrations.revenuecat import RevenueCat
 from tawny.jobs import App
 from tawny.live import Feed
 from tawny.mail import Mailer
@@ -116,6 +117,7 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
         waker = Waker(pool, enabled=settings.notify)
         opened.push_async_callback(_write_last_used, authenticator, pool)
         mailer = Mailer.of(settings)
+        revenuecat = RevenueCat.of(settings)
         feed = Feed(pool)
         tasks = [
             authenticator.run(),
@@ -129,7 +131,7 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
             pool=pool,
             authenticator=authenticator,
             waker=waker,
-            jobs=app.jobs,
+            jobs=offered(app.jobs, revenuecat),
             settings=settings,
             scrape=Scrape(),
             secret=secret,
@@ -137,6 +139,7 @@ async def _opened(app: App, settings: Settings, url: str, secret: bytes) -> Asyn
             mailer=mailer,
             pace=Pace(settings.trigger_rate),
             feed=feed,
+            revenuecat=revenuecat,
         )
 
 

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from tawny.access import Actor
 from tawny.api.answers import Answer, send_answer
-from tawny.api.body import read_object
+from tawny.api.body import read_bytes, read_object
 from tawny.api.client import client_of
 from tawny.api.credentials import authorization
 from tawny.api.state import State, state_of
@@ -62,6 +62,15 @@ class Call:
     async def body(self) -> dict[str, Any] | None:
         """The JSON object in the body, None without a body."""
         return await read_object(self.scope, self._receive)
+
+    async def raw_body(self) -> bytes:
+        """The body as it was sent, for what is signed."""
+        return await read_bytes(self.scope, self._receive)
+
+    def header(self, name: bytes) -> str | None:
+        """A header that was sent once; None otherwise."""
+        found = [value for key, value in self.scope["headers"] if key == name]
+        return found[0].decode("latin-1") if len(found) == 1 else None
 
 
 Endpoint = Callable[[Call], Awaitable[Answer]]

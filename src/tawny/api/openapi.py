@@ -51,6 +51,7 @@ _MEANINGS: Final = {
     415: "The body is not plain JSON.",
     422: "The `Idempotency-Key` came with another request before.",
     429: "Too often; try again after `Retry-After` seconds.",
+    502: "Another service did not answer as it should; the sentence says how.",
     503: "The database cannot be reached just now; try again after `Retry-After` seconds.",
 }
 _BODY: Final = (408, 413, 415)

@@ -19,7 +19,7 @@ from tawny.api.envelope import Error, Strict
 BODY: Final = (400, 408, 413, 415)
 """What may be wrong with a body."""
 
-_PATH: Final = re.compile(r"{(\w+)}")
+_PATH: Final = re.compile(r"{(\w+)(:path)?}")
 _MEANINGS: Final = {
     400: "The request is wrong; the sentence says how.",
     401: "No credential, or none that is valid.",
@@ -30,6 +30,7 @@ _MEANINGS: Final = {
     413: "The body is larger than 1 MiB.",
     415: "The body is not plain JSON.",
     429: "Too often; try again after `Retry-After` seconds.",
+    502: "Another service did not answer as it should; the sentence says how.",
     503: "The database cannot be reached just now; try again after `Retry-After` seconds.",
 }
 
@@ -66,7 +67,7 @@ def operation(
         return Operation(
             plain_route(method, path, endpoint),
             APIRoute(
-                path,
+                path.replace(":path", ""),
                 _signed(endpoint, path, body, query),
                 methods=[method],
                 name=endpoint.__name__,
@@ -98,7 +99,7 @@ def _signed(endpoint: Any, path: str, body: type[Strict] | None, query: type[Bas
 
     def described() -> None: ...
 
-    parameters = [_parameter(name, Annotated[_type_of(name), Path()]) for name in _PATH.findall(path)]
+    parameters = [_parameter(name, Annotated[str if rest else _type_of(name), Path()]) for name, rest in _PATH.findall(path)]
     if query is not None:
         parameters.append(_parameter("query", Annotated[query, Query()]))
     if body is not None:

@@ -13,6 +13,7 @@ from tawny.api.scrape import Scrape
 from tawny.config import Settings
 from tawny.db.pool import Pool
 from tawny.integrations import Keyring
+from tawny.integrations.revenuecat import RevenueCat
 from tawny.jobs import Job
 from tawny.live import Feed
 from tawny.mail import Mailer
@@ -34,6 +35,7 @@ class State:
     mailer: Mailer
     pace: Pace
     feed: Feed
+    revenuecat: RevenueCat
 
 
 def state_of(scope: Scope) -> State:

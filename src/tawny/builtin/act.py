@@ -69,7 +69,7 @@ def bulk_job(jobs: Mapping[str, Job], *, notify: bool) -> Job:
         """Retry or cancel the runs that match a filter."""
         return await _walk(run, meant(action, filter), matched, _act(action, run.id, jobs, asked_by), notify=notify)
 
-    return define(bulk, Options(name=BULK, label="Bulk action", retries=_RETRIES))
+    return define(bulk, Options(name=BULK, label="Bulk action", retries=_RETRIES, builtin=True))
 
 
 async def _walk(run: Run, where: Filter, matched: int, act: Act, *, notify: bool) -> dict[str, Any]:

@@ -34,10 +34,10 @@ def clean_up_job() -> Job:
         gone["schedules"] += await delete_all(run, partial(queries.delete_deleted_schedules, days=DAYS, at_most=ROWS))
         gone["integrations"] += await delete_all(run, partial(queries.delete_deleted_integrations, days=DAYS, at_most=ROWS))
         gone += await _projects(run)
-        return {name: gone[name] for name in ("projects", "runs", "integrations", "schedules", "ticks")}
+        return {name: gone[name] for name in ("projects", "runs", "integrations", "schedules", "ticks", "subscribers")}
 
-    options = Options(name=CLEAN_UP, label="Clean-up of what was deleted", scope="system", cron="0 3 * * *", retries=_RETRIES)
-    return define(clean_up, options)
+    label = "Clean-up of what was deleted"
+    return define(clean_up, Options(name=CLEAN_UP, label=label, scope="system", cron="0 3 * * *", retries=_RETRIES, builtin=True))
 
 
 async def _projects(run: Run) -> Counter[str]:
@@ -54,13 +54,15 @@ async def _projects(run: Run) -> Counter[str]:
 
 
 async def _project(run: Run, team_id: UUID, project_id: UUID) -> Counter[str]:
-    """Its runs in batches, and then the project itself, unless something still belongs to it: that is left to another day."""
+    """Its runs and subscribers in batches, then the project, unless something still belongs to it: that waits."""
     batch = partial(queries.delete_runs_of_project, team_id=team_id, project_id=project_id, at_most=ROWS, lines_at_most=LINES)
     deleted = await delete_all(run, batch)
+    subscribers = partial(queries.delete_subscribers_of_project, team_id=team_id, project_id=project_id, at_most=ROWS)
+    gone = await delete_all(run, subscribers, deleted)
     try:
         async with run.transaction() as tx:
             done = await queries.delete_project(tx.connection, team_id=team_id, project_id=project_id)
     except asyncpg.ForeignKeyViolationError as error:
         log.warning("something still belongs to a deleted project", project_id=str(project_id), table=error.table_name)
         done = None
-    return Counter(runs=deleted, projects=int(done is not None))
+    return Counter(runs=deleted, subscribers=gone, projects=int(done is not None))

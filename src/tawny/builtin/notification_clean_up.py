@@ -21,9 +21,8 @@ def notification_clean_up_job() -> Job:
         """Delete deliveries that ended long ago."""
         return {"deliveries": await delete_all(run, _batch)}
 
-    options = Options(
-        name=NOTIFICATION_CLEAN_UP, label="Clean-up of notifications", scope="system", cron="0 6 * * *", retries=_RETRIES
-    )
+    label = "Clean-up of notifications"
+    options = Options(name=NOTIFICATION_CLEAN_UP, label=label, scope="system", cron="0 6 * * *", retries=_RETRIES, builtin=True)
     return define(notification_clean_up, options)
 
 

@@ -140,6 +140,20 @@ gone as (
 )
 select count(*) as gone from old;
 
+-- name: delete_subscribers_of_project(team_id, project_id, at_most)^
+-- With their entitlements.
+with old as materialized (
+    select id from subscribers
+    where team_id = :team_id and project_id = :project_id
+    order by created_at, id
+    limit :at_most
+    for update skip locked
+),
+gone as (
+    delete from subscribers as s using old where s.id = old.id
+)
+select count(*) as gone from old;
+
 -- name: delete_project(team_id, project_id)$
 -- The row itself, once nothing is left that belongs to it.
 delete from projects as p
@@ -147,4 +161,5 @@ where p.id = :project_id and p.team_id = :team_id and p.deleted_at is not null
     and not exists (select from job_runs as r where r.team_id = p.team_id and r.project_id = p.id)
     and not exists (select from integrations as i where i.project_id = p.id)
     and not exists (select from schedules as s where s.project_id = p.id)
+    and not exists (select from subscribers as s where s.project_id = p.id)
 returning p.id;

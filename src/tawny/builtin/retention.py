@@ -27,7 +27,7 @@ def retention_job(run_days: int, log_days: int) -> Job:
         ticks = await delete_all(run, partial(queries.delete_old_ticks, days=run_days, at_most=ROWS), lines + deleted)
         return {"runs": deleted, "log_lines": lines, "ticks": ticks}
 
-    options = Options(name=RETENTION, label="Run retention", scope="system", cron="0 2 * * *", retries=_RETRIES)
+    options = Options(name=RETENTION, label="Run retention", scope="system", cron="0 2 * * *", retries=_RETRIES, builtin=True)
     return define(run_retention, options)
 
 

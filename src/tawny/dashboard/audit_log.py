@@ -34,6 +34,7 @@ THINGS: Final = {
     "schedule": "schedule",
     "session": "session",
     "sign_in_link": "sign-in link",
+    "subscriber": "subscriber",
     "team": "team",
     "webhook": "webhook",
 }

@@ -83,6 +83,14 @@ REVENUECAT: Final = Provider(
             description="A secret key for API version 2 that may read customers, from the project's API keys in RevenueCat.",
         ),
         ConfigField(
+            key="rc_project_id",
+            label="RevenueCat project",
+            required=False,
+            sensitive=False,
+            placeholder="proj…",
+            description="The id of the project in RevenueCat, where the key can see several.",
+        ),
+        ConfigField(
             key=WEBHOOK_SECRET,
             label="Webhook secret",
             required=False,

@@ -68,3 +68,48 @@ update integrations as i
 set secrets = new.secrets::jsonb
 from unnest(:ids::uuid[], :secrets::text[]) as new (id, secrets)
 where i.id = new.id;
+
+-- name: find_enabled(team_id, project_id, provider)^
+select i.project_id, i.config::text, i.secrets::text
+from integrations as i
+where i.team_id = :team_id and i.project_id = :project_id and i.provider = :provider and i.enabled and i.deleted_at is null;
+
+-- name: reserve_turns(subject, seconds)^
+-- scope: system (whoever calls a service with this key shares its allowance)
+-- So many seconds' worth of turns, of which the first is due in `wait` seconds.
+insert into rate_limits as l (subject, paid_until)
+values (:subject, clock_timestamp() + make_interval(secs => :seconds))
+on conflict (subject) do update
+set paid_until = greatest(l.paid_until, clock_timestamp()) + make_interval(secs => :seconds)
+returning greatest(0, extract(epoch from paid_until - clock_timestamp()) - :seconds)::float8 as wait;
+
+-- name: hold_off(subject, seconds)!
+-- scope: system (whoever calls a service with this key shares its allowance)
+insert into rate_limits as l (subject, paid_until)
+values (:subject, clock_timestamp() + make_interval(secs => :seconds))
+on conflict (subject) do update
+set paid_until = greatest(l.paid_until, clock_timestamp() + make_interval(secs => :seconds));
+
+-- name: find_receiver(project_id, provider)^
+-- scope: system (a service that calls is of no team; it shows the secret of this very project)
+select i.team_id, i.project_id, i.config::text, i.secrets::text
+from integrations as i
+where i.project_id = :project_id and i.provider = :provider and i.enabled and i.deleted_at is null;
+
+-- name: connected_projects(provider, after, at_most)
+-- scope: system (once a day, of all teams)
+select i.project_id, i.team_id
+from integrations as i join projects as p on p.id = i.project_id
+where i.provider = :provider and i.project_id > :after and i.enabled and i.deleted_at is null and p.deleted_at is null
+order by i.project_id
+limit :at_most;
+
+-- name: forget_events(days)!
+-- scope: system (what services have told us is of no team)
+delete from webhook_events where (project_id, provider, event_id) in (
+    select project_id, provider, event_id from webhook_events
+    where received_at < statement_timestamp() - make_interval(days => :days)
+    order by received_at
+    limit 1000
+    for update skip locked
+);

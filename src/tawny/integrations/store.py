@@ -25,6 +25,7 @@ _ALL: Final = UUID(int=0)
 """In the audit log: not one integration but those of all teams."""
 
 _BATCH: Final = 100
+_EVENT_DAYS: Final = 30
 _COUNTED: Final = 100_000
 
 
@@ -175,6 +176,36 @@ async def count_unreadable(conn: Connection, actor: Actor, keyring: Keyring | No
     key_ids = list(keyring.key_ids) if keyring else []
     rows = await queries.count_unreadable(conn, key_ids=key_ids, at_most=_COUNTED)
     return {row["key_id"]: row["integrations"] for row in rows}
+
+
+async def open_config(
+    conn: Connection, keyring: Keyring, *, team_id: UUID, project_id: UUID, provider: Provider
+) -> dict[str, str] | None:
+    """The config with its secrets, for whoever calls the service; None unless the project is connected to it and it is on.
+
+    Who asked for that call was checked before. CannotDecrypt when the key that it was encrypted with is not on the ring.
+    """
+    row = await queries.find_enabled(conn, team_id=team_id, project_id=project_id, provider=provider.id)
+    return None if row is None else _plain(keyring, provider, row)
+
+
+async def open_receiver(
+    conn: Connection, keyring: Keyring, project_id: UUID, provider: Provider
+) -> tuple[UUID, dict[str, str]] | None:
+    """The team and the config of a project whose service calls; None as `open_config`. Nobody was checked yet."""
+    row = await queries.find_receiver(conn, project_id=project_id, provider=provider.id)
+    return None if row is None else (row["team_id"], _plain(keyring, provider, row))
+
+
+async def connected_projects(conn: Connection, provider: Provider, *, after: UUID, at_most: int) -> list[tuple[UUID, UUID]]:
+    """The projects of all teams, and their teams, that are connected to this service, with the integration on; by their ids."""
+    rows = await queries.connected_projects(conn, provider=provider.id, after=after, at_most=at_most)
+    return [(row["project_id"], row["team_id"]) for row in rows]
+
+
+async def forget_events(conn: Connection) -> None:
+    """Forget which events services have sent a month ago: they do not come again."""
+    await queries.forget_events(conn, days=_EVENT_DAYS)
 
 
 def _provider(provider: str) -> Provider:

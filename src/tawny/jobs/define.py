@@ -65,6 +65,7 @@ def _define(handler: Callable[..., Any], options: Options) -> Job:
         cron=_cron(options.cron),
         timezone=_timezone(options.timezone),
         catch_up=_choice(options.catch_up, "catch_up", CatchUp),
+        builtin=options.builtin,
     )
 
 

@@ -30,6 +30,7 @@ class Options:
     cron: str | None = None
     timezone: str = "UTC"
     catch_up: CatchUp = "last"
+    builtin: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +54,5 @@ class Job:
     cron: str | None
     timezone: str
     catch_up: CatchUp
+    builtin: bool
+    """Whether it is the server's own, and in no author's app."""

@@ -27,7 +27,15 @@ from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
 from tawny.runs.retry import require_role_to_retry, retry, retry_many
 from tawny.runs.run import CRASH_LIMIT, FIELDS, OUTCOMES, STATUSES, Outcome, Status
-from tawny.runs.trigger import check_trigger, choose_job, params_of_project, trigger, trigger_builtin, trigger_system
+from tawny.runs.trigger import (
+    check_trigger,
+    choose_job,
+    params_of_project,
+    trigger,
+    trigger_builtin,
+    trigger_system,
+    trigger_within,
+)
 from tawny.runs.wake import NEW_RUN, Waker, wake
 
 __all__ = [
@@ -95,6 +103,7 @@ __all__ = [
     "trigger",
     "trigger_builtin",
     "trigger_system",
+    "trigger_within",
     "wake",
     "walk",
 ]

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from tawny.access import TRIGGER_RUN, Actor, signature_of
+from tawny.access import TRIGGER_RUN, Actor, Operation, Signature, signature_of
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, InvalidRequest, Unavailable
 from tawny.jobs import RESERVED, Job, unique_key
 from tawny.runs.idempotency import make_once
-from tawny.runs.make import Triggered, Wanted, check
+from tawny.runs.make import Fate, Triggered, Wanted, check, make_many
 from tawny.runs.statements import queries
 
 _TRIES = 5
@@ -45,8 +45,9 @@ async def trigger(
     params: Mapping[str, Any] | None = None,
     notify: bool = False,
     idempotency_key: str | None = None,
+    needs: Operation = TRIGGER_RUN,
 ) -> Triggered:
-    """Make a pending run of `job` for a project of the team.
+    """Make a pending run of `job` for a project of the team. `needs`: what the actor has to be allowed.
 
     `params` are checked against the job's schema and stored as they were sent, with the project's id added. Raises
     InvalidRequest for params that do not fit or a missing project, NotFound for a project that is not the team's, and Conflict
@@ -55,7 +56,7 @@ async def trigger(
 
     Requests of a team with the same `idempotency_key` make one run; see `make_once`.
     """
-    wanted = _wanted(actor, job, team_id, project_id, params, notify=notify)
+    wanted = _wanted(actor, job, team_id, project_id, params, notify=notify, needs=needs)
     return await make_once(conn, wanted, idempotency_key)
 
 
@@ -67,9 +68,16 @@ async def check_trigger(
 
 
 def _wanted(
-    actor: Actor, job: Job, team_id: UUID, project_id: UUID | None, params: Mapping[str, Any] | None, *, notify: bool
+    actor: Actor,
+    job: Job,
+    team_id: UUID,
+    project_id: UUID | None,
+    params: Mapping[str, Any] | None,
+    *,
+    notify: bool,
+    needs: Operation = TRIGGER_RUN,
 ) -> Wanted:
-    actor.require(team_id, TRIGGER_RUN)
+    actor.require(team_id, needs)
     if project_id is None:
         raise InvalidRequest("project_id is required: this job runs for one project.", code="project_required")
     sent = params_of_project(params or {}, project_id)
@@ -111,6 +119,23 @@ async def trigger_system(conn: Connection, actor: Actor, job: Job, *, params: Ma
         active = await queries.active_system_run(conn, job_type=job.name)
         raise Conflict(f"A run of {job.name} is active; wait for it to end.", code="already_active", existing_run_id=str(active))
     return Triggered(run_id["id"], "")
+
+
+async def trigger_within(conn: Connection, job: Job, *, by: Job, team_id: UUID, project_id: UUID) -> Fate:
+    """Make a pending run of `job` for a project, because a run of the system job `by` says so; return what became of that."""
+    params = {"project_id": str(project_id)}
+    wanted = Wanted(
+        job=job,
+        team_id=team_id,
+        project_id=project_id,
+        triggered_by=f"system:{by.name}",
+        signed=Signature("system", None),
+        params=params,
+        unique_key=unique_key(job, job.params.check(params)),
+        notify=False,
+    )
+    (fate,) = await make_many(conn, team_id, wanted.triggered_by, [wanted])
+    return fate
 
 
 async def trigger_builtin(

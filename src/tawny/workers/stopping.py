@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 
 import structlog
 
-from tawny.jobs import RESERVED, Job
+from tawny.jobs import Job
 from tawny.runs import Claimed
 from tawny.workers.attempt import Attempt
 from tawny.workers.lease import now
@@ -28,7 +28,7 @@ _FROM_THEN_ON_ALONE = 2
 
 def kind_of(job: Job, claimed: Claimed, *, isolating: bool = True) -> Kind:
     """Where this attempt runs. `isolating`: whether this worker can start processes for runs of the app."""
-    if isolating and not job.name.startswith(RESERVED) and (job.isolate == "process" or claimed.crashes >= _FROM_THEN_ON_ALONE):
+    if isolating and not job.builtin and (job.isolate == "process" or claimed.crashes >= _FROM_THEN_ON_ALONE):
         return "process"
     return "async" if job.is_async else "thread"
 
