@@ -30,6 +30,13 @@ def memory(pid: int) -> dict[str, float]:
     return {"rss_mb": kilobytes["Rss"] / 1024, "pss_mb": kilobytes["Pss"] / 1024}
 
 
+def peak_mb(pid: int) -> float:
+    """The most resident memory that this process has ever had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines)
+    return int(fields["VmHWM"].split()[0]) / 1024
+
+
 class Child:
     """A Python process of ours. It ends with the block, and with this process however that ends."""
 

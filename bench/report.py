@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import asyncpg
+
 from bench.client.plan import Sample
 from bench.figure import Figure
 from bench.options import Options
@@ -38,6 +40,12 @@ class Machine:
     def as_json(self) -> dict[str, Any]:
         facts = {"tawny": __version__, "python": platform.python_version(), "machine": platform.machine()}
         return {**facts, "processors": os.cpu_count(), **asdict(self)}
+
+
+async def version_of(conn: asyncpg.Connection) -> str:
+    """The version of the database at the other end."""
+    version = conn.get_server_version()
+    return f"{version.major}.{version.micro}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ class Report:
     def as_text(self) -> str:
         heads = ["", "", *(unit for _, unit, _ in _UNITS), "ratio", "target", "holds"]
         rows = [row for figure in self.figures for row in _rows(figure)]
-        return "\n".join([*_aligned([heads, *rows]), "", f"Medians of {self.options.sizes.repeat}.", *self.warnings])
+        return "\n".join([*aligned([heads, *rows]), "", f"Medians of {self.options.sizes.repeat}.", *self.warnings])
 
 
 def _rows(figure: Figure) -> list[list[str]]:
@@ -114,7 +122,7 @@ def _values(sample: Sample) -> list[str]:
     return [f"{sample[name]:,.{digits}f}" if name in sample else "" for name, _, digits in _UNITS]
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Texts to the left, numbers to the right."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     return [
