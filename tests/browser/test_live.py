@@ -85,12 +85,12 @@ def test_two_windows_see_each_others_changes(town: Town, say: Callable[[str], No
     for page in (one, other):
         page.goto(town.path("runs"))
         listening(page)
-        expect(page.locator(f"#run-{run_id} .status")).to_have_text("Running")
-    one.locator(f"#open-{run_id}").click()
+        expect(page.locator(f'[data-run="{run_id}"] .status')).to_have_text("Running")
+    one.locator(f'[data-run="{run_id}"] a').click()
     one.get_by_role("link", name="Cancel").click()
     one.get_by_role("button", name="Cancel the run").click()
     begun = monotonic()
-    expect(other.locator(f"#run-{run_id} .status")).to_have_text("Cancelled", timeout=5000)
+    expect(other.locator(f'[data-run="{run_id}"] .status')).to_have_text("Cancelled", timeout=5000)
     say(f"the other window showed the cancel after {monotonic() - begun:.2f} s")
 
 
@@ -99,13 +99,13 @@ def test_rows_hold_still_while_one_is_selected(town: Town) -> None:
     first = town.trigger("catalog", rows=1, source="still-1")
     page.goto(town.path("runs"))
     listening(page)
-    expect(page.locator(f"#run-{first} .status")).to_have_text("Completed")
-    page.locator(f"#run-{first} .pick").check()
+    expect(page.locator(f'[data-run="{first}"] .status')).to_have_text("Completed")
+    page.locator(f'[data-run="{first}"] .pick').check()
     second = town.trigger("catalog", rows=1, source="still-2")
     expect(page.locator("[data-live-state]")).to_have_attribute("data-state", "held")
-    expect(page.locator(f"#run-{second}")).to_have_count(0)
+    expect(page.locator(f'[data-run="{second}"]')).to_have_count(0)
     page.keyboard.press("Escape")
-    expect(page.locator(f"#run-{second} .status")).to_have_text("Completed")
+    expect(page.locator(f'[data-run="{second}"] .status')).to_have_text("Completed")
 
 
 def test_a_page_that_nobody_looks_at_listens_to_nothing(town: Town) -> None:
@@ -118,5 +118,5 @@ def test_a_page_that_nobody_looks_at_listens_to_nothing(town: Town) -> None:
     assert page.evaluate("window.streams.size") == 0
     run_id = town.trigger("catalog", rows=1, source="unseen")
     page.evaluate(HIDE, False)
-    expect(page.locator(f"#run-{run_id}")).to_be_visible()
+    expect(page.locator(f'[data-run="{run_id}"]')).to_be_visible()
     assert page.evaluate("window.streams.size") == 1

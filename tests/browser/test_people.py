@@ -43,7 +43,7 @@ def test_the_keyboard_alone_from_sign_in_to_cancel(town: Town) -> None:
     expect(page.locator("[data-run]")).to_have_count(1)
     page.keyboard.press("Escape")
     page.keyboard.press("j")
-    expect(page.locator(f"#open-{run_id}")).to_be_focused()
+    expect(page.locator(f'[data-run="{run_id}"] a')).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/{run_id}")
     expect(page.locator("#head .status")).to_have_text("Running")

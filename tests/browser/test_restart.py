@@ -26,7 +26,7 @@ def test_a_page_goes_on_after_a_restart_without_a_gap(chromium: Browser, tmp_pat
         port = re.search(r":(\d+)$", first.address)
         assert port
         before = town.trigger("catalog", rows=400, pause_ms=20)
-        expect(page.locator(f"#run-{before} .status")).to_have_text("Running")
+        expect(page.locator(f'[data-run="{before}"] .status')).to_have_text("Running")
         key, team, project = first.key, town.team_id, town.project_id
         first.press_ctrl_c()
         first.ended()
@@ -36,8 +36,8 @@ def test_a_page_goes_on_after_a_restart_without_a_gap(chromium: Browser, tmp_pat
         body = {"job_type": "catalog", "project_id": project, "params": {"rows": 1, "source": "after"}}
         made = httpx.post(f"{second.address}/v1/teams/{team}/jobs/trigger", json=body, headers={"authorization": f"Bearer {key}"})
         after = made.json()["job_run"]["id"]
-        expect(page.locator(f"#run-{after} .status")).to_have_text("Completed", timeout=30_000)
-        expect(page.locator(f"#run-{before} .status")).to_have_text("Completed", timeout=30_000)
+        expect(page.locator(f'[data-run="{after}"] .status')).to_have_text("Completed", timeout=30_000)
+        expect(page.locator(f'[data-run="{before}"] .status')).to_have_text("Completed", timeout=30_000)
         expect(page.locator("[data-live-state]")).to_have_attribute("data-state", "on")
         assert page.evaluate("window.untouched") is True
     town.close()

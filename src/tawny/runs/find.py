@@ -180,11 +180,10 @@ _MERGED = {
     # $6: what is looked for. $7: how many are wanted. The last row says where the search has ended.
     "search": (
         "with looked_at as materialized (select * from ({branches}) as r order by created_at desc, id desc limit $5), "
-        "found as (select * from looked_at where position(lower($6::text) in lower((whole).params::text)) > 0 "
-        "order by created_at desc, id desc limit $7) "
+        "found as (select id from looked_at where found order by created_at desc, id desc limit $7) "
         "select run, cursor, looked_at from ("
-        "select run_json(whole) as run, ms(created_at) || '|' || id as cursor, null::bigint as looked_at, created_at, id "
-        "from found "
+        "select run_json(r) as run, ms(r.created_at) || '|' || r.id as cursor, null::bigint as looked_at, r.created_at, r.id "
+        "from job_runs as r where r.team_id = $1 and r.id in (select id from found) "
         "union all (select null, ms(created_at) || '|' || id, (select count(*) from looked_at), '-infinity', id "
         "from looked_at order by created_at, id limit 1)) as answer order by created_at desc, id desc"
     ),
@@ -194,7 +193,7 @@ _COLUMNS = {
     "walk": "",
     "count": "",
     "by_status": "r.status, ",
-    "search": "r as whole, ",
+    "search": "position(lower($6::text) in lower(r.params::text)) > 0 as found, ",
 }
 
 Shape = Literal["page", "walk", "count", "by_status", "search"]

@@ -132,24 +132,24 @@
       if (at && document.activeElement?.id !== at) document.getElementById(at)?.focus({ preventScroll: true });
       return;
     }
-    const rows = new Map([...old.children].map((row) => [row.id, row]));
+    const rows = new Map([...old.children].map((row) => [row.dataset.run, row]));
     let next = old.firstElementChild;
     for (const row of [...made.children]) {
-      const known = rows.get(row.id);
-      rows.delete(row.id);
+      const known = rows.get(row.dataset.run);
+      rows.delete(row.dataset.run);
       if (known && same(known, row)) {
         if (known !== next) old.insertBefore(known, next);
         else next = next.nextElementSibling;
         continue;
       }
-      const focused = known?.contains(document.activeElement) ? document.activeElement.id : undefined;
+      const focused = known?.contains(document.activeElement) ?? false;
       const here = known === next && known ? next.nextElementSibling : next;
       if (known?.classList.contains("at")) row.classList.add("at");
       known ? known.replaceWith(row) : old.insertBefore(row, next);
       if (known && known !== next) old.insertBefore(row, next);
       next = here;
       window.htmx?.process(row);
-      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+      if (focused) row.querySelector("a")?.focus({ preventScroll: true });
     }
     for (const gone of rows.values()) gone.remove();
   }
@@ -161,6 +161,7 @@
 
   function plain(element) {
     const copy = element.cloneNode(true);
+    for (const time of copy.querySelectorAll("time")) time.removeAttribute("title");
     for (const moving of copy.querySelectorAll("[data-ago],[data-since],[data-local],[data-moving],[data-live-state]")) moving.replaceChildren();
     for (const state of copy.querySelectorAll("[data-live-state]")) delete state.dataset.state;
     copy.classList.remove("at", "htmx-settling", "htmx-swapping", "htmx-added");

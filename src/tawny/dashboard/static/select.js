@@ -4,7 +4,7 @@
 
   const bar = () => document.getElementById("selection");
   const picks = () => [...document.querySelectorAll(".pick")];
-  const ids = () => picks().filter((pick) => pick.checked).map((pick) => pick.value);
+  const ids = () => picks().filter((pick) => pick.checked).map((pick) => pick.closest("[data-run]").dataset.run);
 
   function show() {
     const chosen = ids().length;

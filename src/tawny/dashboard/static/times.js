@@ -34,6 +34,7 @@
   }
 
   function localise(root) {
+    for (const time of root.querySelectorAll("time:not([title])")) time.title = `${time.dateTime.slice(0, 19).replace("T", " ")} UTC`;
     for (const time of root.querySelectorAll("time[data-local]")) {
       say(time, new Date(time.dateTime).toLocaleString(undefined, JSON.parse(time.dataset.local || "null") || { dateStyle: "medium", timeStyle: "medium" }));
     }
