@@ -1,8 +1,8 @@
 """The judge: which promises were broken, by what is in the evidence alone. Pure; each invariant is one function.
 
 The names are those of the guide: I1 nothing lost, I2 one end, I3 one active run, I4 no zombie, I5 effects once, I6 no phantom,
-I7 due times decided, I9 charged as crashed, I10 quiet logs, I11 no secret, I12 nothing grows, I13 enough happened. (I8 mails
-comes with notifications.)
+I7 due times decided, I8 told by mail, I9 charged as crashed, I10 quiet logs, I11 no secret, I12 nothing grows, I13 enough
+happened.
 """
 
 from __future__ import annotations
@@ -223,6 +223,24 @@ def lateness(evidence: Evidence) -> Iterator[float]:
             yield tick["decided"] - tick["due"]
 
 
+def told_by_mail(evidence: Evidence) -> Iterator[str]:
+    """I8: a mail says how each run ended that was to be told of, and no other; a second one only where the first may be lost."""
+    got: dict[str, list[Fact]] = defaultdict(list)
+    for fact in evidence.of("mail"):
+        got[fact["run"]].append(fact)
+    unsure = {mail["run"]: mail["unsure"] for mail in evidence.mails}
+    for run in evidence.runs:
+        name, mails = run["id"], got.pop(run["id"], [])
+        if run["notify"] and run["status"] in TERMINAL and not mails:
+            yield f"nobody was told of run {name}"
+        if mails and not run["notify"]:
+            yield f"somebody was told of run {name} and had not asked for that"
+        elif len(mails) > 1 + unsure.get(name, 0):
+            yield f"{len(mails)} mails came about run {name}, and of {unsure.get(name, 0)} nobody knew whether they had"
+        yield from (f"run {name} is {run['status']}, and a mail said {m['said']}" for m in mails if m["said"] != run["status"])
+    yield from (f"a mail came about run {run}, which is not there" for run in got)
+
+
 def charged_as_crashed(evidence: Evidence) -> Iterator[str]:
     """I9: a crash is charged to each attempt whose process died under it, and to no other."""
     yield from _charged_alive(evidence)
@@ -362,6 +380,7 @@ INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "I5": effects_once,
     "I6": no_phantom,
     "I7": due_times_decided,
+    "I8": told_by_mail,
     "I9": charged_as_crashed,
     "I10": quiet_logs,
     "I11": no_secret,

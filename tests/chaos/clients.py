@@ -75,6 +75,8 @@ class Client:
             "project_id": chance.choice(self.bell.project_ids),
             "params": {"call": call, **params, **self._params(job_type)},
         }
+        if self.scenario.notify and chance.random() < self.scenario.notify:
+            body["notify"] = True
         run_id = await self._trigger(call, body)
         if run_id and everyday and job_type in WORK and chance.random() < 0.1:
             await asyncio.sleep(chance.uniform(0, 0.3))

@@ -27,8 +27,8 @@ class Evidence:
     facts: list[Fact]
     """In the order of their times."""
     runs: list[Row]
-    """id, call, slot, job_type, status, error_code, attempt, crashes, result_of (the attempt that its result names), schedule and
-    due (which asked for it, and for which due time); in the order in which they were made."""
+    """id, call, slot, job_type, status, error_code, attempt, crashes, result_of (the attempt that its result names), notify (was
+    a mail asked for), schedule and due (which asked for it, and for which due time); in the order in which they were made."""
     events: list[Row]
     """run, seq, kind, attempt, worker; in their order within each run."""
     audit: list[Row] = field(default_factory=list)
@@ -39,6 +39,8 @@ class Evidence:
     """id, made, next (the due time that comes next); all of them are due each second. Times are the database's, since 1970."""
     ticks: list[Row] = field(default_factory=list)
     """schedule, due, decision, run, decided, until and times; in the order of their due times for each schedule."""
+    mails: list[Row] = field(default_factory=list)
+    """run, status, tries and unsure (tries of which nobody knows how they ended) of each mail, as Tawny has them."""
     stopped: float | None = None
     """When schedules were let be, by the clock of the database."""
     clock: float = 0.0

@@ -88,6 +88,10 @@ async def _clutch(town: Town, fault: Fault) -> None:
     await _caller(town, fault).call(f"clutch-{fault.at}", asyncio.Event(), "clutch", seconds=fault.seconds)
 
 
+async def _mail_away(town: Town, fault: Fault) -> None:
+    await town.post_office.away(fault.seconds)
+
+
 # What a process is stopped in the middle of
 
 
@@ -268,6 +272,7 @@ FAULTS: dict[str, Act] = {
     "term_twice": _term_twice,
     "term_and_kill": _term_and_kill,
     "clutch": _clutch,
+    "mail_away": _mail_away,
     "stop_in_heartbeat": _stopping(_of("tawny-worker")),
     "stop_in_write": _stopping(_of("tawny-writer")),
     "stop_in_transaction": _stopping(_of("tawny-handlers", b"chaos_effects")),

@@ -40,6 +40,7 @@ def figures(evidence: Evidence) -> Figures:
         "ticks_missed": sum(tick["decision"] == "missed" for tick in evidence.ticks),
         "ticks_wrong": len(list(checker.due_times_decided(evidence))),
         "tick_late": spread(list(checker.lateness(evidence))),
+        **mails(evidence),
         "zombie_steps": len(zombies),
         "zombie_max_s": round(max((step["at"] - later["at"] for step, later in zombies), default=0.0), 3),
         "stale_accepted": len(evidence.of("accepted")) + sum(change["stale"] for change in evidence.audit),
@@ -65,6 +66,19 @@ def figures(evidence: Evidence) -> Figures:
         "drain_s": round(evidence.drained, 2),
         **shutdowns(evidence),
         **claims(evidence),
+    }
+
+
+def mails(evidence: Evidence) -> Figures:
+    """Of how many runs a mail came, how many came again, how many may have, and how many never did."""
+    came = Counter(fact["run"] for fact in evidence.of("mail"))
+    asked = [run["id"] for run in evidence.runs if run["notify"] and run["status"] in checker.TERMINAL]
+    return {
+        "mails": len(came),
+        "mails_again": came.total() - len(came),
+        "mails_unsure": sum(mail["unsure"] for mail in evidence.mails),
+        "mails_lost": sum(run not in came for run in asked),
+        "mail_outages": len(evidence.of("mail server down")),
     }
 
 

@@ -260,6 +260,39 @@ def stands_still(evidence: Evidence) -> None:
     evidence.stopped = 1_080.0
 
 
+# I8
+
+
+@_trips("I8", "a mail was lost")
+def mail_lost(evidence: Evidence) -> None:
+    evidence.facts.remove(_fact(evidence, "mail", run="told"))
+
+
+@_trips("I8", "a mail came twice, and was taken for certain the first time")
+def mail_twice(evidence: Evidence) -> None:
+    evidence.facts.append(_fact(evidence, "mail", run="told"))
+
+
+@_trips("I8", "a mail came three times, of which one may have been lost")
+def mail_three_times(evidence: Evidence) -> None:
+    evidence.facts.append(_fact(evidence, "mail", run="told again"))
+
+
+@_trips("I8", "a mail tells of another end than the run had")
+def mail_of_another_end(evidence: Evidence) -> None:
+    _fact(evidence, "mail", run="told")["said"] = "failed"
+
+
+@_trips("I8", "a mail came that nobody had asked for")
+def mail_for_nobody(evidence: Evidence) -> None:
+    _note(evidence, 3.0, "mail", run="first", said="completed", to=["you@localhost"], pid=1)
+
+
+@_trips("I8", "a mail tells of a run that is not there")
+def mail_of_nothing(evidence: Evidence) -> None:
+    _note(evidence, 3.0, "mail", run="nothing", said="completed", to=["you@localhost"], pid=1)
+
+
 # I9
 
 

@@ -154,6 +154,30 @@ MUTANTS = {
             "I1",
             ("db/pool.py", '"timezone": "UTC",', '"timezone": "UTC", "synchronous_commit": "off",'),
         ),
+        _mutant(
+            12,
+            "a mail is sent before the end that it tells of is committed, and nobody is told after it",
+            "I8",
+            (
+                "workers/writer.py",
+                "        ended = await _finish_all(conn, [ending for _, ending in batch if isinstance(ending, Finish)])\n",
+                """        import os
+
+        from tawny.mail import Mail
+        from tawny.mail.smtp import Smtp
+
+        for attempt, ending in batch:
+            subject = f"{attempt.claimed.job_type} {getattr(ending, 'status', 'lost')}"
+            try:
+                await Smtp(os.environ["TAWNY_SMTP_URL"], None).send(Mail("you@localhost", subject, "", "", id=attempt.run_id))
+            except Exception as error:
+                log.warning("a mail was not sent", error=type(error).__name__)
+        ended = await _finish_all(conn, [ending for _, ending in batch if isinstance(ending, Finish)])
+""",
+            ),
+            ("notifications/queries.sql", "    where e.notify and e.triggered_by like 'manual:api_key:%'", "    where false"),
+            scenario=SCENARIOS["C12"],
+        ),
     )
 }
 

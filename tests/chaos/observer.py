@@ -50,7 +50,8 @@ group by team_id, job_type, project_id, unique_key having count(*) > 1
 
 _RUNS = """
 select r.id::text, r.params ->> 'call' as call, r.project_id::text || ' ' || r.job_type as slot, r.job_type, r.status,
-    r.error_code, r.attempt, r.crashes, (r.result ->> 'attempt')::integer as result_of, e.data ->> 'schedule_id' as schedule,
+    r.error_code, r.attempt, r.crashes, (r.result ->> 'attempt')::integer as result_of, r.notify,
+    e.data ->> 'schedule_id' as schedule,
     extract(epoch from (e.data ->> 'due_at')::timestamptz)::float8 as due
 from job_runs as r
 left join run_events as e on e.run_id = r.id and e.seq = 1
@@ -65,6 +66,12 @@ _TICKS = """
 select schedule_id::text as schedule, extract(epoch from due_at)::float8 as due, decision, run_id::text as run, times,
     extract(epoch from until)::float8 as until, extract(epoch from decided_at)::float8 as decided
 from schedule_ticks where team_id is not null order by schedule_id, due_at, decided_at
+"""
+_MAILS = "select run_id::text as run, status, tries, unsure from deliveries where channel = 'mail' order by run_id"
+_AT_WORK = """
+select exists (select from job_runs where outcome is null)
+    or exists (select from notices)
+    or exists (select from deliveries where status = 'pending')
 """
 _BEHIND = "select exists (select from schedules where team_id is not null and next_at < clock_timestamp() - interval '2 s')"
 _EVENTS = """
@@ -128,7 +135,10 @@ class Observer:
             await asyncio.sleep(0.1)
 
     async def drained(self) -> float:
-        """Wait until every run has ended, but not for ever: what has not by then is lost. Returns the seconds it took."""
+        """Wait until every run has ended and every mail was taken, but not for ever: what has not by then is lost.
+
+        Returns the seconds it took.
+        """
         begun = monotonic()
         while monotonic() - begun < _DRAIN and await self._somebody_works():
             await asyncio.sleep(0.05)
@@ -137,7 +147,7 @@ class Observer:
     async def _somebody_works(self) -> bool:
         with suppress(*_AWAY):
             async with self._connected() as conn:
-                found: bool = await conn.fetchval("select exists (select from job_runs where outcome is null)")
+                found: bool = await conn.fetchval(_AT_WORK)
                 return found
         return True
 
@@ -160,6 +170,7 @@ class Observer:
                 "audit": [dict(row) for row in await conn.fetch(_AUDIT)],
                 "schedules": [dict(row) for row in await conn.fetch(_SCHEDULES)],
                 "ticks": [dict(row) for row in await conn.fetch(_TICKS)],
+                "mails": [dict(row) for row in await conn.fetch(_MAILS)],
                 "stopped": self.stopped,
                 "effects": [str(row["run_id"]) for row in await conn.fetch("select run_id from chaos_effects")],
                 "dump": await _dump(conn),

@@ -58,6 +58,9 @@ _COUNTED = {
     "stale_refused": "writes of lost attempts that were refused",
     "ticks": "due times of schedules",
     "ticks_wrong": "due times that were left out, decided twice, or late while the database was up",
+    "mails": "runs of which a mail came, of those that had asked for one",
+    "mails_lost": "runs of which none came",
+    "mails_again": "mails that came a second time, each after a try of which nobody knew how it had ended",
     "deadlocks": "deadlocks",
 }
 

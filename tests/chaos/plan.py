@@ -91,8 +91,10 @@ class Scenario:
     """How many schedules are due each second."""
     skews: tuple[str, ...] = ()
     """What is wrong with the clock of each worker: seconds, or `back 3600` for a jump while it works."""
+    notify: float = 0.0
+    """The share of triggers that ask for a mail. With any there is a mail server."""
     changes: tuple[Change, ...] = ()
-    """What is tested differs from the source in this: cron knows no seconds."""
+    """What is tested differs from the source in this: cron knows no seconds, and pauses are long."""
 
     def plan(self, seed: int, seconds: float) -> list[Fault]:
         return sorted(self.planner(Random(f"{seed}-{self.name}"), seconds))

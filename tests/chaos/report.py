@@ -34,6 +34,7 @@ _COUNTS = (
     *("acked", "conflicts", "kills", "stops", "restarts", "cuts", "freezes", "dropped", "terms"),
     *("refusals", "recoveries", "stale_refused"),
     *("ticks", "ticks_started", "ticks_missed"),
+    *("mails", "mails_again", "mails_unsure", "mails_lost", "mail_outages"),
 )
 _TIMES = ("trigger", "recover_up", "resume", "detect", "tick_late")
 

@@ -114,6 +114,13 @@ def hunt(chance: Random, seconds: float) -> list[Fault]:
     ]
 
 
+def mails(chance: Random, seconds: float) -> list[Fault]:
+    return [
+        *every(chance, "kill", (0.6, 1.0), seconds, targets=4),
+        *every(chance, "mail_away", (2.5, 3.5), seconds, first=1.5, seconds=(0.3, 1.2)),
+    ]
+
+
 HUNT: Final = Scenario(
     "hunt",
     "kills, stops, frozen and lost writes, and restarts, on few slots",
@@ -225,6 +232,18 @@ SCENARIOS: Final = {
             clients=24,
             pace=0.0,
             job_types=("blink",),
+        ),
+        Scenario(
+            "C12",
+            "workers and the mail server are killed while every run is to be told of",
+            25,
+            mails,
+            gates={"acked": 2000, "mails": 2000, "kills": 20, "mail_outages": 5},
+            clients=24,
+            pace=0.0,
+            job_types=("blink",),
+            notify=1.0,
+            changes=(Change("notifications/pauses.py", "_MAIL: Final = (5.0, 2.0, 1_800.0)", "_MAIL: Final = (0.5, 2.0, 2.0)"),),
         ),
     )
 }

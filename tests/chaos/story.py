@@ -68,6 +68,7 @@ class Tale:
             "attempt": 0,
             "crashes": 0,
             "result_of": None,
+            "notify": False,
             "schedule": None,
             "due": None,
         }
@@ -249,8 +250,20 @@ def surroundings(story: Story) -> None:
     evidence.after = {f"worker-{CALM} {CALM}": Health(61 << 20, 24)}
 
 
+def told(story: Story) -> None:
+    """Of two runs somebody is told; of one again, since the mail server died before it had answered."""
+    story.note(80.0, "mail server down")
+    for run, unsure in (("told", 0), ("told again", 1)):
+        tale = story.triggered(80.1, run)
+        tale.row["notify"] = True
+        tale.goes(80.2, CALM)
+        story.evidence.mails.append({"run": run, "status": "delivered", "tries": 1 + unsure, "unsure": unsure})
+        for at in range(1 + unsure):
+            story.note(80.5 + at, "mail", run=run, said="completed", to=["you@localhost"], pid=1)
+
+
 SCENES: tuple[Callable[[Story], None], ...] = (
-    *(calm_work, kill, stop, stop_and_kill, goodbye),
+    *(calm_work, kill, stop, stop_and_kill, goodbye, told),
     *(outage, cancel, calls, schedule, surroundings),
 )
 

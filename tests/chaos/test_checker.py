@@ -12,7 +12,7 @@ from tests.chaos.figures import figures
 from tests.chaos.forgeries import FORGERIES, Forgery
 from tests.chaos.story import CUT_OFF, KILLED, LEAVING, STUNNED, good_story
 
-GATES = {"acked": 14}
+GATES = {"acked": 16}
 
 
 def verdict(evidence: Evidence) -> dict[str, list[str]]:

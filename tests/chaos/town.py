@@ -22,6 +22,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.network import Conditions, Proxy, to_port, to_socket
 from tests.chaos.observer import Observer
 from tests.chaos.plan import Scenario
+from tests.chaos.postoffice import PostOffice
 from tests.chaos.processes import ROOT, Process
 from tests.pgbouncer import pooled
 
@@ -55,6 +56,7 @@ class Town:
         self.http: httpx.AsyncClient
         self.one_outage = asyncio.Lock()
         """The database is broken by one fault at a time."""
+        self.post_office = PostOffice(_free_port(), self.ledger, folder / "postoffice.log")
         self._source = source
         self._port = _free_port()
         self._mounted = False
@@ -77,6 +79,8 @@ class Town:
     async def _open(self) -> None:
         if self.scenario.disk:
             self._mount(self.scenario.disk)
+        if self.scenario.notify:
+            await self.post_office.open()
         self.front = await self._proxy(Proxy(to_port(self._port), self.chance))
         if not self.scenario.embedded:
             await self.database.start()
@@ -132,6 +136,7 @@ class Town:
             "TAWNY_TRIGGER_RATE": "0",
             "TAWNY_NOTIFY": "off" if self._pooled else "on",
             "LEDGER": str(self.ledger.path),
+            **({"TAWNY_SMTP_URL": self.post_office.url} if self.scenario.notify else {}),
             "PYTHONPATH": os.pathsep.join(str(path) for path in (self._source, ROOT) if path),
             **settings,
         }
@@ -271,6 +276,7 @@ class Town:
                 await getattr(self, name).close()
         for wire in self.wires:
             await wire.close()
+        self.post_office.close()
         if self.database.running:
             await self.database.stop("immediate")
         self._pooler.close()

@@ -70,18 +70,12 @@ def _rows(run: EndedRun) -> dict[str, str]:
         "Team": words.line(run.team, 80) if run.team else None,
         "Project": words.line(run.project, 80) if run.project else None,
         "Took": words.duration(run.seconds) if run.seconds is not None else "It had not started",
-        "Progress": _progress(run),
+        "Progress": words.progress(run.progress) if run.progress else None,
+        "Message": words.line((run.progress or {}).get("message") or "", 160),
         "Ended": f"{run.completed_at:%Y-%m-%d %H:%M:%S} UTC",
         "Run": str(run.id),
     }
     return {name: text for name, text in rows.items() if text}
-
-
-def _progress(run: EndedRun) -> str | None:
-    if not run.progress:
-        return None
-    message = words.line(run.progress.get("message") or "", 160)
-    return words.progress(run.progress) + (f": {message}" if message else "")
 
 
 def _percent(run: EndedRun) -> int | None:
