@@ -116,7 +116,7 @@ def hunt(chance: Random, seconds: float) -> list[Fault]:
 
 def mails(chance: Random, seconds: float) -> list[Fault]:
     return [
-        *every(chance, "kill", (0.6, 1.0), seconds, targets=4),
+        *every(chance, "kill", (1.0, 1.6), seconds, targets=4),
         *every(chance, "mail_away", (2.5, 3.5), seconds, first=1.5, seconds=(0.3, 1.2)),
     ]
 
@@ -236,9 +236,9 @@ SCENARIOS: Final = {
         Scenario(
             "C12",
             "workers and the mail server are killed while every run is to be told of",
-            25,
+            15,
             mails,
-            gates={"acked": 2000, "mails": 2000, "kills": 20, "mail_outages": 5},
+            gates={"acked": 250, "mails": 250, "kills": 8, "mail_outages": 3},
             clients=24,
             pace=0.0,
             job_types=("blink",),
