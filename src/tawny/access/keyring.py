@@ -9,9 +9,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from tawny.access.secret import read_private, write_once
 from tawny.errors import Conflict, SettingsError
 
@@ -41,6 +38,9 @@ class Keyring:
         """At least one key, each of 32 bytes: ValueError."""
         if not keys or any(len(key) != KEY_BYTES for key in keys):
             raise ValueError(f"an encryption key has {KEY_BYTES} bytes")
+        # Imported with the first ring: a worker may never need one, and would wait for it at every start.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
         self._first = key_id(keys[0])
 
@@ -52,6 +52,8 @@ class Keyring:
 
     def decrypt(self, sealed: str, place: str) -> str:
         """Return the text; CannotDecrypt when it was sealed for another place, with a key that is not here, or is damaged."""
+        from cryptography.exceptions import InvalidTag
+
         try:
             version, name, body = sealed.split(".")
             raw = base64.b64decode(body, validate=True)
