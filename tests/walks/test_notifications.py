@@ -1,17 +1,23 @@
-"""Whoever asked for a mail gets it, from a server as a person starts it."""
+"""Whoever asked for a mail gets it, and a webhook its post, from a server as a person starts it."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
-from tests.commands import PATIENCE, Serving
+from tests.commands import PATIENCE, Serving, tawny
+from tests.notifications.receiver import Post, check
 from tests.postgres import eventually
 
 pytestmark = pytest.mark.walk
@@ -64,3 +70,46 @@ def test_who_triggered_a_run_is_mailed_how_it_ended(tmp_path: Path, wrong: bool,
     assert re.search(rf"{address}/teams/[a-z0-9-]+/runs/{run['id']}\s", text.get_content())
     assert ("The fourth file is gone" in text.get_content()) == wrong
     assert "Traceback" not in serving.out + serving.err
+
+
+@contextmanager
+def listening(posts: list[Post]) -> Iterator[str]:
+    """A program that takes posts at this address."""
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            posts.append(Post(self.requestline, headers, self.rfile.read(int(headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Taking)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_webhook_is_posted_what_ended_and_how(tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(JOBS)
+    posts: list[Post] = []
+    with listening(posts) as url, Serving(tmp_path, "--port", "0", "--app", "jobs:app", TAWNY_PRIVATE_WEBHOOKS="on") as serving:
+        key = {"Authorization": f"Bearer {serving.wait_until_up().key}"}
+        team = httpx.get(f"{serving.address}/v1/auth/whoami", headers=key).json()["team"]["id"]
+        token = json.loads(tawny(tmp_path, "admin", "token", "you@localhost", "--json").stdout)["token"]
+        user, at = {"Authorization": f"Bearer {token}"}, f"{serving.address}/v1/teams/{team}/webhooks"
+        hook = httpx.post(at, headers=user, json={"name": "Bot", "url": url, "events": ["failed"]}).json()
+        run = trigger(serving, wrong=True)
+        eventually(lambda: bool(posts), PATIENCE)
+        assert check(hook["secret"], posts[0], set(), int(posts[0].headers["webhook-timestamp"])) == "ok"
+        assert json.loads(posts[0].body)["data"]["job_run"]["id"] == run["id"]
+        log = f"{at}/{hook['id']}/deliveries/{posts[0].headers['webhook-id']}"
+        eventually(lambda: httpx.get(log, headers=user).json()["status"] == "delivered", PATIENCE)
+        assert hook["secret"] not in serving.out + serving.err
