@@ -12,6 +12,7 @@ import asyncpg
 
 _READY = 60.0
 _DRAIN = 45.0
+_TELL = 60.0
 _CATCH_UP = 15.0
 
 # What the harness needs of the database for itself: effects of handlers, and an audit that no statement of Tawny's can go round.
@@ -68,11 +69,8 @@ select schedule_id::text as schedule, extract(epoch from due_at)::float8 as due,
 from schedule_ticks where team_id is not null order by schedule_id, due_at, decided_at
 """
 _MAILS = "select run_id::text as run, status, tries, unsure from deliveries where channel = 'mail' order by run_id"
-_AT_WORK = """
-select exists (select from job_runs where outcome is null)
-    or exists (select from notices)
-    or exists (select from deliveries where status = 'pending')
-"""
+_RUNNING = "select exists (select from job_runs where outcome is null)"
+_UNTOLD = "select exists (select from notices) or exists (select from deliveries where status = 'pending')"
 _BEHIND = "select exists (select from schedules where team_id is not null and next_at < clock_timestamp() - interval '2 s')"
 _EVENTS = """
 select run_id::text as run, seq, kind, attempt, data ->> 'worker' as worker from run_events order by run_id, seq
@@ -140,14 +138,19 @@ class Observer:
         Returns the seconds it took.
         """
         begun = monotonic()
-        while monotonic() - begun < _DRAIN and await self._somebody_works():
-            await asyncio.sleep(0.05)
+        await self._while(_RUNNING, _DRAIN)
+        await self._while(_UNTOLD, _TELL)
         return monotonic() - begun
 
-    async def _somebody_works(self) -> bool:
+    async def _while(self, fact: str, at_most: float) -> None:
+        begun = monotonic()
+        while monotonic() - begun < at_most and await self._is(fact):
+            await asyncio.sleep(0.05)
+
+    async def _is(self, fact: str) -> bool:
         with suppress(*_AWAY):
             async with self._connected() as conn:
-                found: bool = await conn.fetchval(_AT_WORK)
+                found: bool = await conn.fetchval(fact)
                 return found
         return True
 

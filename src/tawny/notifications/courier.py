@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import random
+from time import monotonic
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -74,6 +75,7 @@ class Courier:
         self._alert_email = alert_email
         self._aftermath = aftermath
         self._beat = min(beat, hold / 5)
+        self._next_beat = 0.0
         self._trips: dict[UUID, _Trip] = {}
         self._wake = asyncio.Event()
         self._more_due = False
@@ -110,11 +112,14 @@ class Courier:
         self._wake.clear()
 
     async def _look(self, conn: Connection) -> None:
-        await self._keep(conn)
+        """Do what is to be done once a beat, and claim; between two beats only that, when much has ended and more is due."""
+        if monotonic() >= self._next_beat:
+            self._next_beat = monotonic() + self._beat
+            await self._keep(conn)
+            while self._claiming and await queries.address(conn, at_most=AT_ONCE, alert_email=self._alert_email) == AT_ONCE:
+                pass
         if not self._claiming:
             return
-        while await queries.address(conn, at_most=AT_ONCE, alert_email=self._alert_email) == AT_ONCE:
-            pass
         self._more_due = False
         for channel, carrier in self._carriers.items():
             await self._claim(conn, channel, carrier)
@@ -146,7 +151,8 @@ class Courier:
             await self._end(delivery, await _outcome(delivery, carrier))
         finally:
             self._trips.pop(delivery.id, None)
-            if self._more_due:
+            under_way = sum(trip.delivery.channel == delivery.channel for trip in self._trips.values())
+            if self._more_due and under_way <= carrier.at_once // 2:
                 self._wake.set()
 
     async def _end(self, delivery: Delivery, outcome: Outcome) -> None:
