@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from api.world import World
+from tawny import runs
 
 FILL = """
 insert into job_runs
@@ -115,14 +116,30 @@ async def test_each_hour_says_how_its_runs_ended(world: World) -> None:
     assert (await read(world))["since"] == hours[0]["at"]
 
 
+async def test_of_an_hour_the_newest_are_counted_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("tawny.history.stats"), "OF_AN_HOUR", 4)
+    await fill(world, "completed", 9, ago=5 * 3_600)
+    await fill(world, "failed", 1, ago=5 * 3_600 - 0.001)
+    await fill(world, "cancelled", 3, ago=2 * 3_600)
+    hours = (await read(world))["hours"]
+    assert [tuple(hours[i].values())[1:] for i in (18, 21)] == [(3, 1, 0, True), (0, 0, 3, False)]
+
+
+async def test_workers_are_counted_while_they_are_alive(world: World) -> None:
+    await world.conn.execute("delete from workers")
+    await runs.enlist(world.conn, name="alive:1", version="0", lease=60)
+    await runs.enlist(world.conn, name="dead:1", version="0", lease=-1)
+    assert (await read(world))["workers"] == 1
+
+
 async def test_a_count_stops_at_its_cap_and_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_module("tawny.history.stats"), "COUNTED", 20)
     await fill(world, "completed", 20)
     await fill(world, "failed", 21)
     await fill(world, "pending", 25)
-    runs = (await read(world))["runs"]
-    assert (runs["completed"], runs["failed"]) == ({"count": 20, "capped": False}, {"count": 20, "capped": True})
-    assert runs["pending"] == {"count": 20, "capped": True}
+    found = (await read(world))["runs"]
+    assert (found["completed"], found["failed"]) == ({"count": 20, "capped": False}, {"count": 20, "capped": True})
+    assert found["pending"] == {"count": 20, "capped": True}
     assert (await read(world))["job_types"][0]["runs"]["completed"] == {"count": 2, "capped": True}
 
 

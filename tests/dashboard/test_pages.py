@@ -33,6 +33,8 @@ NEEDS = {
     "GET /": None,
     "POST /sign-out": None,
     f"GET {TEAM}": None,
+    f"GET {TEAM}/overview": LIST_RUNS,
+    f"GET {TEAM}/errors": LIST_RUNS,
     f"GET {TEAM}/runs": LIST_RUNS,
     f"GET {TEAM}/runs/open": VIEW_RUN,
     f"GET {TEAM}/runs/bulk": CANCEL_RUN,

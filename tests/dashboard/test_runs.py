@@ -8,6 +8,7 @@ import pytest
 from tests.dashboard.site import Site, said
 
 from tawny.access import create_project
+from tawny.runs import Flushed, flush
 
 
 async def test_a_row_says_how_a_run_is(site: Site) -> None:
@@ -154,3 +155,10 @@ async def test_a_member_may_cancel_ticked_runs_and_not_retry_them(member: Site) 
 )
 async def test_a_wrong_request_for_many_runs_is_refused(fields: dict[str, list[str]], site: Site) -> None:
     assert (await site.post("runs/bulk", **fields)).status_code == 400
+
+
+async def test_progress_without_words_is_shown_too(site: Site) -> None:
+    _, claimed = await site.world.running()
+    await flush(site.world.conn, [Flushed((claimed.id, claimed.attempt), progress='{"processed": 1, "total": 4}')])
+    for address in ("runs", f"runs/{claimed.id}"):
+        assert "25 %" in said(await site.get(address))

@@ -12,6 +12,7 @@ import pytest
 import tawny
 from tawny.db.pool import Connection
 from tawny.db.queries import Query, load
+from tawny.history.error_groups_sql import all_error_groups_statements
 from tawny.history.stats_sql import all_stats_statements
 from tawny.runs.find import all_list_statements
 
@@ -71,13 +72,20 @@ async def test_each_combination_of_stats_filters_is_valid_and_names_its_team(con
         assert statement.count("job_runs as r where r.team_id = $1") == statement.count("job_runs as r")
 
 
+async def test_each_combination_of_error_filters_is_valid_and_names_its_team(conn: Connection) -> None:
+    for statement in all_error_groups_statements().values():
+        await conn.prepare(statement)
+        assert "job_runs as r where r.team_id = $1" in statement
+        assert "job_runs as e on e.id = s.newest_run_id and e.team_id = $1" in statement
+
+
 def test_every_room_with_queries_was_looked_at() -> None:
     assert {"runs", "access", "history"} <= {room.name for room in ROOMS}
 
 
 _SQL = re.compile(r"\b(select\s.+\sfrom\s|insert\s+into\s|update\s+\w+\s+set\s|delete\s+from\s)", re.IGNORECASE | re.DOTALL)
-# The migrations' own bookkeeping, the fragments of the list and of the stats, and a launcher that has no room.
-_ALLOWED = {"db/migrate.py", "runs/find.py", "history/stats_sql.py"}
+# The migrations' own bookkeeping, the fragments of the list, of the stats and of the errors, and a launcher that has no room.
+_ALLOWED = {"db/migrate.py", "runs/find.py", "history/stats_sql.py", "history/error_groups_sql.py"}
 
 
 def test_no_sql_stands_in_python_files() -> None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from tawny.api.envelope import Answered, Id, JobRun, Strict
-from tawny.api.parameters import JOB_TYPE
+from tawny.api.parameters import FINGERPRINT, JOB_TYPE
 from tawny.api.times import parse_time
 from tawny.builtin import Action
 from tawny.runs import Filter, Status
@@ -48,6 +48,10 @@ class BulkFilter(Strict):
     project_id: Id | None = Field(None, description="Only runs for this project.")
     since: Moment | None = Field(None, description="Only runs made since then: `7d` before now, or ISO 8601.")
     until: Moment | None = Field(None, description="Only runs made until then. What is made after the request is never touched.")
+
+    fingerprint: Annotated[str, Field(pattern=f"^{FINGERPRINT.pattern}$")] | None = Field(
+        None, description="Only runs that failed so: one of `GET /v1/teams/{team_id}/jobs/errors`."
+    )
 
 
 class BulkBody(Strict):

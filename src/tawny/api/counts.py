@@ -12,7 +12,7 @@ from tawny.api.answers import Answer, answered
 from tawny.api.call import Call
 from tawny.api.envelope import Answered, Query
 from tawny.api.operation import operation
-from tawny.api.parameters import JOB_TYPE
+from tawny.api.parameters import FINGERPRINT, JOB_TYPE
 from tawny.api.query import parse_query
 
 
@@ -40,6 +40,7 @@ class CountsQuery(Query):
     project_id: str | None = Field(None, json_schema_extra={"format": "uuid"}, description="Only runs for this project.")
     since: str | None = Field(None, description="Only runs made since then: `7d` before now, or ISO 8601.")
     until: str | None = Field(None, description="Only runs made until then.")
+    fingerprint: str | None = Field(None, pattern=f"^{FINGERPRINT.pattern}$", description="Only runs that failed so.")
 
 
 @operation("GET", "/v1/teams/{team_id}/jobs/counts", tag="Runs", answer=CountsOfStatuses, query=CountsQuery, refuses=(400, 403))

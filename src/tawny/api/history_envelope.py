@@ -116,12 +116,13 @@ class SummaryOfRuns(Answered):
 
 
 class HourOfRuns(Answered):
-    """How the runs ended that were triggered in one hour. The oldest hours lack what lies beyond a capped count."""
+    """How the runs ended that were triggered in one hour; of more than 2,000 the newest."""
 
     at: Time
     completed: int
     failed: int
     cancelled: int
+    capped: bool = Field(description="Counting stopped: more of them may have ended.")
 
 
 class SummaryOfType(Answered):
@@ -138,3 +139,4 @@ class StatsAnswer(Answered):
     runs: SummaryOfRuns = Field(description="All of them. Counts stop at 10,000.")
     hours: list[HourOfRuns] = Field(description="The 24 hours of the clock up to now, oldest first.")
     job_types: list[SummaryOfType] = Field(description="By job type, for the first 100 of `GET /v1/job-types`.")
+    workers: int = Field(description="How many workers are alive now. They serve every team.")

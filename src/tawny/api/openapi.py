@@ -27,7 +27,7 @@ from tawny.api.history_query import LINES_DEFAULT, LINES_MAX, SEQ_MAX
 from tawny.api.idempotency import KEY
 from tawny.api.operation import documentation_of
 from tawny.api.operations import OPERATIONS
-from tawny.api.parameters import JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX, TEXT_LIMIT
+from tawny.api.parameters import FINGERPRINT, JOB_TYPE, LIMIT_DEFAULT, LIMIT_MAX, TEXT_LIMIT
 from tawny.runs import Status
 
 TITLE: Final = "Tawny"
@@ -88,6 +88,9 @@ def _list(
     project_id: Annotated[UUID | None, Query(description="Only runs for this project.")] = None,
     since: Moment = None,
     until: Moment = None,
+    fingerprint: Annotated[
+        str | None, Query(pattern=f"^{FINGERPRINT.pattern}$", description="Only runs that failed so: see the errors of a team.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many runs a page has at most.")] = LIMIT_DEFAULT,
     cursor: Annotated[str | None, Query(description="The `cursor` of the page before.")] = None,
     search: Annotated[str | None, Query(max_length=TEXT_LIMIT, description="Only runs whose params have this text.")] = None,

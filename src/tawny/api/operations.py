@@ -7,6 +7,7 @@ from typing import Final
 from tawny.api import (
     audit,
     counts,
+    error_groups,
     integrations,
     invitations,
     keys,
@@ -26,6 +27,7 @@ OPERATIONS: Final = (
     *teams.OPERATIONS,
     *projects.OPERATIONS,
     *schedules.OPERATIONS,
+    *error_groups.OPERATIONS,
     *system_jobs.OPERATIONS,
     *integrations.OPERATIONS,
     *revenuecat.OPERATIONS,

@@ -14,6 +14,7 @@ from tawny.api.uuids import parse_uuid
 from tawny.errors import InvalidRequest
 
 JOB_TYPE: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
+FINGERPRINT: Final = re.compile(r"[a-z0-9_.-]{1,64}:[0-9a-f]{16}", re.ASCII)
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 200
@@ -65,6 +66,13 @@ def job_type(given: Given) -> str | None:
 
 def project_id(given: Given) -> UUID | None:
     return uuid(given, "project_id", "a project")
+
+
+def fingerprint(given: Given) -> str | None:
+    text = given.get("fingerprint")
+    if text is not None and not FINGERPRINT.fullmatch(text):
+        raise invalid("fingerprint", "should be one of `GET /v1/teams/{team_id}/jobs/errors`, unchanged")
+    return text
 
 
 def uuid(given: Given, name: str, of: str) -> UUID | None:

@@ -10,7 +10,7 @@ from tawny.api import parameters
 from tawny.api.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from tawny.runs import STATUSES, Filter, Position, Status
 
-KNOWN: Final = frozenset({"job_type", "status", "project_id", "since", "until", "limit", "cursor", "search"})
+KNOWN: Final = frozenset({"job_type", "status", "project_id", "since", "until", "fingerprint", "search", "limit", "cursor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ def parse_query(query_string: bytes, now: datetime | None = None) -> Asked:
         project_id=parameters.project_id(given),
         since=parameters.time(given, "since", now),
         until=parameters.time(given, "until", now),
+        fingerprint=parameters.fingerprint(given),
         after=Position(*after) if after else None,
     )
     return Asked(

@@ -21,7 +21,7 @@ from tawny.runs import Filter
 
 TICKED_AT_MOST: Final = 200
 _NEEDS: Final = {"retry": TRIGGER_RUN, "cancel": CANCEL_RUN}
-_FILTERS: Final = ("status", "job_type", "project_id", "since", "until")
+_FILTERS: Final = ("status", "job_type", "project_id", "since", "until", "fingerprint")
 
 
 @page("GET", f"{TEAM}/runs/bulk", needs=CANCEL_RUN)

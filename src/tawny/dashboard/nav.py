@@ -26,7 +26,9 @@ class Place:
 
 
 PLACES: Final = (
+    Place("Overview", "overview", LIST_RUNS, "o"),
     Place("Runs", "runs", LIST_RUNS, "r"),
+    Place("Errors", "errors", LIST_RUNS, "e"),
     Place("Run a job", "run-a-job", TRIGGER_RUN, "n"),
     Place("Schedules", "schedules", VIEW_SCHEDULES, "s"),
     Place("Settings", "settings", VIEW_MEMBERS, ",", front=False),

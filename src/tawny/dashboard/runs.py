@@ -21,13 +21,20 @@ from tawny.db.pool import Connection
 from tawny.errors import NotFound
 from tawny.runs import Count, Status
 
-FILTERS: Final = ("status", "job_type", "project_id", "since", "until", "search")
+FILTERS: Final = ("status", "job_type", "project_id", "since", "until", "fingerprint", "search")
 """What a list can be narrowed by, as the API names it."""
 
 PERIODS: Final = {"1h": "The last hour", "24h": "The last 24 hours", "7d": "The last 7 days", "30d": "The last 30 days"}
 
 
-_WORDS: Final = {"job_type": "type", "project_id": "project", "since": "time", "until": "time", "search": "params contain"}
+_WORDS: Final = {
+    "job_type": "type",
+    "project_id": "project",
+    "since": "time",
+    "until": "time",
+    "fingerprint": "error",
+    "search": "params contain",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,8 @@ def _in_words(name: str, text: str, projects: Mapping[str, Project]) -> str:
             return PERIODS.get(text, f"since {text}")
         case "until":
             return f"until {text}"
+        case "fingerprint":
+            return f"of one kind ({text[-6:]})"
         case _:
             return text
 

@@ -76,6 +76,13 @@ def count(counted: Any) -> str:
     return f"{counted.count:,}{'+' if counted.capped else ''}"
 
 
+def share(part: float | None) -> str:
+    """A part of a whole in percent, exact where it is small; a dash when nobody knows."""
+    if part is None:
+        return "–"
+    return f"{100 * part:.1f} %" if 0 < part < 0.1 else f"{100 * part:.0f} %"
+
+
 def percent(progress: Mapping[str, Any]) -> int | None:
     """How much of the work is done, from 0 to 100; None while the total is not known."""
     total = progress.get("total") or 0
@@ -119,6 +126,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "json_line": one_line,
     "number": number,
     "percent": percent,
+    "share": share,
     "short": short,
     "utc": utc,
 }

@@ -40,10 +40,10 @@ _OF_EACH_TYPE: Final = (
     "cross join lateral ({summary}) as s order by t.place"
 )
 _HOURS: Final = (
-    "select hour as at, count(e.id) filter (where e.outcome = 'completed') as completed, "
-    "count(e.id) filter (where e.outcome = 'failed') as failed, count(e.id) filter (where e.outcome = 'cancelled') as cancelled "
-    "from generate_series({since}, now(), interval '1 hour') as hour "
-    "left join ({ended}) as e on date_trunc('hour', e.created_at) = hour group by hour order by hour"
+    "select h.hour as at, e.* from generate_series({since}, now(), interval '1 hour') as h (hour) cross join lateral ("
+    "select count(*) filter (where outcome = 'completed') as completed, count(*) filter (where outcome = 'failed') as failed, "
+    "count(*) filter (where outcome = 'cancelled') as cancelled, count(*) >= $2 as capped "
+    "from (select * from ({ended}) as r order by created_at desc, id desc limit $2) as r) as e order by at"
 )
 
 
@@ -62,9 +62,10 @@ def types_statement(by_project: bool) -> str:
 
 @cache
 def hours_statement(by_project: bool, by_type: bool) -> str:
-    """How many ended in each hour of a day, by outcome. Parameters: team, one more than the cap, then the filters."""
-    conditions = "".join(_filters(by_project, by_type, 3))
-    return _HOURS.format(since=_SINCE, ended=" union all ".join(_ended(conditions, outcome, "$2") for outcome in OUTCOMES))
+    """How the newest of each hour of a day ended. Parameters: team, how many of an hour, then the filters."""
+    conditions = "".join(_filters(by_project, by_type, 3)) + " and r.created_at < h.hour + interval '1 hour'"
+    ended = (_ended(conditions, outcome, "$2", since="h.hour") for outcome in OUTCOMES)
+    return _HOURS.format(since=_SINCE, ended=" union all ".join(ended))
 
 
 def _summary(conditions: str) -> str:
@@ -75,8 +76,8 @@ def _summary(conditions: str) -> str:
     )
 
 
-def _ended(conditions: str, outcome: str, limit: str) -> str:
-    return _ENDED.format(conditions=conditions, outcome=outcome, since=_SINCE, limit=limit)
+def _ended(conditions: str, outcome: str, limit: str, *, since: str = _SINCE) -> str:
+    return _ENDED.format(conditions=conditions, outcome=outcome, since=since, limit=limit)
 
 
 def _filters(by_project: bool, by_type: bool, place: int) -> Iterable[str]:

@@ -48,7 +48,7 @@ StatusGroup = Literal["unended", "unsuccessful"]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which of a team's runs to list. `since` and `until` are inclusive."""
+    """Which of a team's runs to list. `since` and `until` are inclusive; a `fingerprint` is of failed runs of one job type."""
 
     job_type: str | None = None
     status: Status | StatusGroup | None = None
@@ -56,6 +56,15 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     after: Position | None = None
+    fingerprint: str | None = None
+
+    @property
+    def contradicts_itself(self) -> bool:
+        """Whether a fingerprint is asked for among runs that cannot have it: nothing matches then."""
+        if self.fingerprint is None:
+            return False
+        of_type = self.job_type in (None, self.fingerprint.partition(":")[0])
+        return not of_type or self.status not in (None, "failed", "unsuccessful")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +158,23 @@ async def walk(conn: Connection, team_id: UUID, *, where: Filter, limit: int) ->
 
 
 async def _fetch(conn: Connection, shape: Shape, team_id: UUID, where: Filter, limit: int, *more: object) -> list[Any]:
-    kind = kind_of_status(where.status)
-    values = [where.project_id, where.job_type, None if kind in _GROUPS else where.status]
-    sql = list_statement(where.project_id is not None, where.job_type is not None, kind, shape)
+    values = _values(where)
+    sql = list_statement(values[0] is not None, values[1] is not None, _kind(where), shape)
     given = [value for value in values if value is not None]
-    rows: list[Any] = await conn.fetch(sql, team_id, *_upper_bound(where), where.since or _BEGINNING, limit, *more, *given)
+    at_most = 0 if where.contradicts_itself else limit
+    rows: list[Any] = await conn.fetch(sql, team_id, *_upper_bound(where), where.since or _BEGINNING, at_most, *more, *given)
     return rows
+
+
+def _kind(where: Filter) -> StatusKind:
+    return "fingerprint" if where.fingerprint else kind_of_status(where.status)
+
+
+def _values(where: Filter) -> list[Any]:
+    """What the filters are compared with: a project, a job type, and a status, or a fingerprint, which says the two before it."""
+    if where.fingerprint:
+        return [where.project_id, None, where.fingerprint]
+    return [where.project_id, where.job_type, None if where.status in _GROUPS else where.status]
 
 
 def _upper_bound(where: Filter) -> tuple[datetime, UUID]:
@@ -200,7 +220,7 @@ Shape = Literal["page", "walk", "count", "by_status", "search"]
 """What a statement answers: JSON, positions, how many, how many in each status, JSON of the runs that a text was found in."""
 
 StatusKind = str | None
-"""None: any status · "active": pending, or running · "outcome": a terminal one · a StatusGroup."""
+"""None: any status · "active": pending, or running · "outcome": a terminal one · "fingerprint": failed so · a StatusGroup."""
 
 _GROUPS: Final = get_args(StatusGroup)
 
@@ -233,6 +253,8 @@ def _states(filtered: bool, status: StatusKind, places: Iterator[int]) -> list[s
         return [f" and r.outcome = ${next(places)}"]
     if status == "active":
         return [f" and r.outcome is null and r.status = ${next(places)}"]
+    if status == "fingerprint":
+        return [f" and r.fingerprint = ${next(places)}"]
     if status == "unended":
         return [" and r.outcome is null"]
     if status == "unsuccessful":
@@ -247,4 +269,5 @@ def all_list_statements() -> dict[tuple[bool, bool, StatusKind, Shape], str]:
     kinds: tuple[StatusKind, ...] = (None, "active", "outcome", *_GROUPS)
     shapes: tuple[Shape, ...] = get_args(Shape)
     combinations = product((False, True), (False, True), kinds, shapes)
-    return {combination: list_statement(*combination) for combination in combinations}
+    of_fingerprint = product((False, True), (False,), ("fingerprint",), shapes)
+    return {combination: list_statement(*combination) for combination in (*combinations, *of_fingerprint)}
