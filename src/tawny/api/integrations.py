@@ -199,7 +199,7 @@ async def webhook_setup(call: Call) -> Answer:
     project_id, provider = call.id("project_id"), call.text("provider")
     async with call.state.pool.acquire() as conn:
         secret = await integrations.webhook_secret(conn, actor, call.state.keyring, project_id, provider)
-    return answered({"webhook_setup": _setup(call, project_id, provider, secret)})
+    return answered({"webhook_setup": webhook_setup_of(call, project_id, provider, secret)})
 
 
 OPERATIONS: Final = (
@@ -237,11 +237,12 @@ def _shown(integration: integrations.Integration) -> dict[str, Any]:
 
 def _with_setup(call: Call, saved: integrations.Saved) -> dict[str, Any]:
     made = saved.integration
-    setup = _setup(call, made.project_id, made.provider, saved.webhook_secret)
+    setup = webhook_setup_of(call, made.project_id, made.provider, saved.webhook_secret)
     return _shown(made) | {"webhook_setup": setup}
 
 
-def _setup(call: Call, project_id: UUID, provider: str, secret: str) -> dict[str, str]:
+def webhook_setup_of(call: Call, project_id: UUID, provider: str, secret: str) -> dict[str, str]:
+    """What to enter at the service, so that it calls."""
     return {
         "webhook_url": f"{call.public_url}/v1/webhooks/{provider}/{project_id}",
         "authorization_header": f"Bearer {secret}",

@@ -12,6 +12,7 @@ from tawny.dashboard import (
     bulk,
     errors,
     home,
+    integrations,
     keys,
     live,
     mails,
@@ -24,6 +25,7 @@ from tawny.dashboard import (
     schedules,
     sign_in,
     static,
+    subscribers,
     trigger,
 )
 from tawny.dashboard.page import Page, served
@@ -39,6 +41,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *run.PAGES,
     *schedule_form.PAGES,
     *schedules.PAGES,
+    *integrations.PAGES,
+    *subscribers.PAGES,
     *members.PAGES,
     *projects.PAGES,
     *keys.PAGES,

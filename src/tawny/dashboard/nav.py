@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tawny.access import LIST_RUNS, TRIGGER_RUN, VIEW_MEMBERS, VIEW_SCHEDULES, Operation
+from tawny.access import LIST_RUNS, TRIGGER_RUN, VIEW_INTEGRATIONS, VIEW_MEMBERS, VIEW_SCHEDULES, Operation
 
 if TYPE_CHECKING:
     from tawny.dashboard.visit import Visit
@@ -31,6 +31,7 @@ PLACES: Final = (
     Place("Errors", "errors", LIST_RUNS, "e"),
     Place("Run a job", "run-a-job", TRIGGER_RUN, "n"),
     Place("Schedules", "schedules", VIEW_SCHEDULES, "s"),
+    Place("Integrations", "integrations", VIEW_INTEGRATIONS, "i", front=False),
     Place("Settings", "settings", VIEW_MEMBERS, ",", front=False),
 )
 

@@ -28,7 +28,7 @@ HEADERS: Final[tuple[Header, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A status, some HTML, and the headers that only this reply has."""
+    """A status, some HTML, and the headers that only this reply has; they come before those of every reply."""
 
     status: int
     html: str = ""
@@ -38,6 +38,8 @@ class Reply:
 async def send_reply(send: Send, reply: Reply) -> None:
     """Send all of it."""
     body = reply.html.encode()
-    headers = [*HEADERS, (b"content-length", b"%d" % len(body)), *reply.headers]
+    own = {name for name, _ in reply.headers}
+    usual = [header for header in HEADERS if header[0] not in own]
+    headers = [*usual, (b"content-length", b"%d" % len(body)), *reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
