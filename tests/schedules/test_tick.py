@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
@@ -121,6 +122,16 @@ async def test_params_that_do_not_fit_any_more_start_nothing_and_say_so(desk) ->
     await desk.tick()
     assert await desk.decisions(schedule_id) == ["skipped_disabled"]
     assert "week" in await desk.conn.fetchval("select reason from schedule_ticks")
+
+
+async def test_a_job_type_that_has_become_a_system_job_starts_nothing_for_a_project(desk) -> None:
+    schedule_id = await desk.schedule()
+    await desk.make_due(schedule_id, HOUR)
+    desk.jobs = {"import": replace(desk.jobs["import"], scope="system")}
+    await desk.tick()
+    assert await desk.decisions(schedule_id) == ["skipped_disabled"]
+    assert await desk.conn.fetchval("select reason from schedule_ticks") == "import is a system job by now"
+    assert await desk.runs() == []
 
 
 async def test_a_job_type_that_is_not_known_here_is_left_to_others(desk) -> None:

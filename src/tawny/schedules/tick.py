@@ -116,13 +116,15 @@ def _planned(row: Any, *, held: bool) -> _Due:
     return _Due(row, None, _MUCH_LATER)
 
 
-def _wanted(row: Mapping[str, Any], due_at: datetime, jobs: Mapping[str, Job]) -> Scheduled | InvalidRequest:
-    """The run to ask for; an error when the job type takes other params by now."""
+def _wanted(row: Mapping[str, Any], due_at: datetime, jobs: Mapping[str, Job]) -> Scheduled | str:
+    """The run to ask for; or why there can be none: the job type takes other params by now, or is of another scope."""
     job, params = jobs[row["job_type"]], json.loads(row["params"])
+    if (job.scope == "system") != (row["team_id"] is None):
+        return f"{job.name} is a {job.scope} job by now"
     try:
         key = unique_key(job, job.params.check(params))
     except InvalidRequest as error:
-        return error
+        return error.message
     return Scheduled(
         job=job,
         team_id=row["team_id"],
@@ -148,13 +150,13 @@ async def _make(tx: Connection, wanted: Sequence[Scheduled]) -> list[Granted | N
     return await _make(tx, wanted[:half]) + await _make(tx, wanted[half:])
 
 
-def _settled(due: _Due, wanted: Scheduled | InvalidRequest | None, got: Granted | None) -> _Due:
+def _settled(due: _Due, wanted: Scheduled | str | None, got: Granted | None) -> _Due:
     """With the tick of the due time that a run was wanted for, unless that has to wait."""
     if due.plan is None or due.plan.wanted is None or wanted is None:
         return due
     at, planned = due.plan.wanted, due.plan
-    if isinstance(wanted, InvalidRequest):
-        tick = Tick(due_at=at, decision="skipped_disabled", reason=wanted.message)
+    if isinstance(wanted, str):
+        tick = Tick(due_at=at, decision="skipped_disabled", reason=wanted)
     elif got is None or (planned.patient and not got.made):
         return replace(due, plan=replace(planned, next_at=at), wait=_SOON)
     elif got.made:
