@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from tawny.builtin import jobs_beside
 from tawny.cli.root import app
 from tawny.config import OF_USERS, PREFIX, Settings
 
@@ -150,3 +151,11 @@ def test_what_a_reader_saves_works(guide: Path, tmp_path: Path) -> None:
             python(tmp_path, "-c", f"from tawny.jobs import load_app; assert load_app('{Path(block.file).stem}:app').jobs")
     if any(block.file.startswith("test_") for block in files):
         python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+
+
+def test_the_guide_to_schedules_names_each_system_job_of_the_server_and_when_it_runs() -> None:
+    own = jobs_beside({}, Settings()).values()
+    runs_at = {job.name: "{1:0>2}:{0:0>2}".format(*job.cron.split()) for job in own if job.cron}
+    rows = re.findall(r"^\| `(tawny\.\w+)` \| (\d\d:\d\d) \|", (ROOT / "docs/guides/schedules.md").read_text(), re.MULTILINE)
+    assert runs_at
+    assert dict(rows) == runs_at
