@@ -73,7 +73,7 @@ async def test_a_key_that_is_revoked_on_the_way(build: Build) -> None:
     ended = await town.sync()
     assert ended.status == "failed"
     assert "does not accept the API key" in (ended.error or "")
-    assert town.fake.counters.total <= 201 + town.fake.counters.max_concurrency
+    assert town.fake.counters.total <= 201 + 8  # those that were under way, of which the server may have seen fewer at once
     assert 40 <= ended.result["synced"] < 100
     assert ended.result["synced"] == await town.conn.fetchval("select count(*) from subscribers where synced_at is not null")
 
