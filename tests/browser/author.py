@@ -54,3 +54,10 @@ def broken(run: Run, text: str = "It broke.") -> None:
     run.progress(1, 2, text)
     run.log.error(text, text=text)
     raise JobFailed(text, result={"text": text})
+
+
+@app.job("patient", label="Waits for a file")
+async def patient(run: Run, file: str) -> None:
+    """End once there is this file, and not sooner."""
+    while not Path(file).exists():
+        await asyncio.sleep(0.02)

@@ -56,14 +56,15 @@ MUTANTS = {
             (
                 "runs/queries.sql",
                 """    update workers
-    set leased_until = clock_timestamp() + make_interval(secs => :lease),
-        running = cardinality(:run_ids::uuid[]), pulse_seconds = :pulse
+    set leased_until = clock_timestamp() + make_interval(secs => :lease), seen_at = clock_timestamp(),
+        running = cardinality(:run_ids::uuid[]), pulse_seconds = :pulse, memory_bytes = :memory, draining = :draining
     where id = :worker_id and leased_until > clock_timestamp()
     returning claimed
 """,
-                """    insert into workers as w (id, name, version, leased_until, running, pulse_seconds)
+                """    insert into workers as w (id, name, version, leased_until, running, pulse_seconds, memory_bytes, draining)
     values (
-        :worker_id, 'nobody:0', '', clock_timestamp() + make_interval(secs => :lease), cardinality(:run_ids::uuid[]), :pulse
+        :worker_id, 'nobody:0', '', clock_timestamp() + make_interval(secs => :lease), cardinality(:run_ids::uuid[]), :pulse,
+        :memory, :draining
     )
     on conflict (id) do update set leased_until = excluded.leased_until
     returning claimed

@@ -50,6 +50,7 @@ NEEDS = {
     f"GET {TEAM}/run-a-job": TRIGGER_RUN,
     f"POST {TEAM}/run-a-job": TRIGGER_RUN,
     f"POST {TEAM}/run-a-job/check": TRIGGER_RUN,
+    f"GET {TEAM}/workers": LIST_RUNS,
     f"GET {TEAM}/schedules": VIEW_SCHEDULES,
     f"POST {TEAM}/schedules": WRITE_SCHEDULES,
     f"GET {TEAM}/schedules/new": WRITE_SCHEDULES,

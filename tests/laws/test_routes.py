@@ -31,6 +31,7 @@ REFUSALS = {
     "GET /v1/teams/{team_id}/jobs/stats": "test_stats.py::test_a_wrong_parameter_is_refused_by_name",
     "GET /v1/teams/{team_id}/jobs/counts": "test_counts.py::test_a_wrong_parameter_is_refused_by_name",
     "GET /v1/teams/{team_id}/jobs/errors": "test_error_groups.py::test_a_wrong_parameter_is_refused_by_name",
+    "GET /v1/teams/{team_id}/workers": "test_workers.py::test_who_may_not_list_runs_learns_nothing_of_workers",
     "POST /v1/teams/{team_id}/jobs/bulk": "test_bulk.py::test_a_wrong_body_is_refused_by_name",
     "GET /v1/system/jobs": "test_system_jobs.py::test_only_the_operators_key_opens_it",
     "GET /v1/job-types": "test_job_types.py::test_job_types_are_refused_to_who_is_in_no_team",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
@@ -70,9 +71,15 @@ async def test_what_metrics_read_of_the_queues_is_bounded(filled: Connection) ->
     await assert_bounded(filled, queries.queues.sql, *[given[name] for name in queries.queues.parameters])
 
 
+async def test_what_the_workers_hold_of_a_team_is_looked_for_among_so_many_runs(filled: Connection) -> None:
+    given = {"team_id": TEAM, "job_types": TYPES, "most": CAP, "shown": 20, "at_once": 200}
+    await assert_bounded(filled, queries.workers.sql, *[given[name] for name in queries.workers.parameters])
+
+
 async def assert_bounded(conn: Connection, statement: str, *parameters: object) -> None:
     plan = await conn.fetchval(f"explain (analyze, buffers, format json) {statement}", *parameters)
     (root,) = json.loads(plan)
     buffers = root["Plan"]["Shared Hit Blocks"] + root["Plan"]["Shared Read Blocks"]
     assert buffers <= MOST_BUFFERS, json.dumps(root, indent=1)
-    assert "Seq Scan" not in plan
+    read_whole = re.findall(r'"Seq Scan",.*?"Relation Name": "(\w+)"', plan, re.DOTALL)
+    assert set(read_whole) <= {"workers"}  # which is tiny

@@ -15,11 +15,15 @@ async def test_a_renewal_extends_the_lease_from_now(house) -> None:
     assert 50 < left <= 60.1
 
 
-async def test_a_renewal_notes_how_many_runs_are_held_and_how_long_the_last_one_took(house) -> None:
+async def test_a_renewal_notes_how_many_runs_are_held_and_what_the_worker_tells_of_itself(house) -> None:
     worker_id, claimed = await house.running()
-    await runs.renew(house.conn, worker_id, lease=60, held=[(claimed.id, claimed.attempt)], pulse=0.25)
-    row = await house.conn.fetchrow("select running, pulse_seconds from workers where id = $1", worker_id)
-    assert tuple(row) == (1, 0.25)
+    before = await house.conn.fetchval("select seen_at from workers where id = $1", worker_id)
+    sign = runs.Sign(pulse=0.25, memory=70_000_000, draining=True)
+    await runs.renew(house.conn, worker_id, lease=60, held=[(claimed.id, claimed.attempt)], sign=sign)
+    told = "select running, pulse_seconds, memory_bytes, draining, seen_at from workers where id = $1"
+    *row, seen_at = await house.conn.fetchrow(told, worker_id)
+    assert row == [1, 0.25, 70_000_000, True]
+    assert seen_at > before
 
 
 async def test_an_expired_lease_is_not_renewed(house) -> None:

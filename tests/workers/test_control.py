@@ -48,6 +48,38 @@ async def test_a_worker_notes_how_long_its_renewals_take(floor) -> None:
         await until(noted, "the length of a renewal")
 
 
+async def test_a_worker_tells_how_much_memory_it_holds(floor) -> None:
+    async with floor.working(lease=1.0):
+
+        async def told() -> object:
+            return await floor.conn.fetchval("select memory_bytes > 10000000 from workers")
+
+        await until(told, "its memory")
+
+
+async def test_a_worker_that_was_stopped_says_that_it_drains_while_a_handler_goes_on(floor) -> None:
+    may_end = asyncio.Event()
+
+    @floor.app.job("long")
+    async def long(run: Run) -> None:
+        await may_end.wait()
+
+    async with floor.working(lease=1.0) as worker:
+        await floor.trigger("long")
+
+        async def running() -> object:
+            return await floor.conn.fetchval("select running = 1 and not draining from workers")
+
+        await until(running, "the run in its hands")
+        worker.stop()
+
+        async def draining() -> object:
+            return await floor.conn.fetchval("select running = 1 and draining from workers")
+
+        await until(draining, "the word that it drains")
+        may_end.set()
+
+
 async def test_no_more_runs_at_once_than_its_concurrency(floor) -> None:
     running, most = 0, 0
 

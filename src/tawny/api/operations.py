@@ -20,6 +20,7 @@ from tawny.api import (
     system_jobs,
     teams,
     webhooks,
+    workers,
 )
 
 OPERATIONS: Final = (
@@ -38,4 +39,5 @@ OPERATIONS: Final = (
     *webhooks.OPERATIONS,
     *audit.OPERATIONS,
     *counts.OPERATIONS,
+    *workers.OPERATIONS,
 )

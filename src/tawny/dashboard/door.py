@@ -27,6 +27,7 @@ from tawny.dashboard import (
     static,
     subscribers,
     trigger,
+    workers,
 )
 from tawny.dashboard.page import Page, served
 
@@ -39,6 +40,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *errors.PAGES,
     *trigger.PAGES,
     *run.PAGES,
+    *workers.PAGES,
     *schedule_form.PAGES,
     *schedules.PAGES,
     *integrations.PAGES,

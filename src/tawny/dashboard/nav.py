@@ -30,6 +30,7 @@ PLACES: Final = (
     Place("Runs", "runs", LIST_RUNS, "r"),
     Place("Errors", "errors", LIST_RUNS, "e"),
     Place("Run a job", "run-a-job", TRIGGER_RUN, "n"),
+    Place("Workers", "workers", LIST_RUNS, "w"),
     Place("Schedules", "schedules", VIEW_SCHEDULES, "s"),
     Place("Integrations", "integrations", VIEW_INTEGRATIONS, "i", front=False),
     Place("Settings", "settings", VIEW_MEMBERS, ",", front=False),

@@ -76,6 +76,12 @@ def count(counted: Any) -> str:
     return f"{counted.count:,}{'+' if counted.capped else ''}"
 
 
+def size(of_bytes: int) -> str:
+    """An amount of memory: `84 MB`, `1.2 GB`."""
+    megabytes = of_bytes / 1_000_000
+    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
+
+
 def share(part: float | None) -> str:
     """A part of a whole in percent, exact where it is small; a dash when nobody knows."""
     if part is None:
@@ -128,5 +134,6 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "percent": percent,
     "share": share,
     "short": short,
+    "size": size,
     "utc": utc,
 }

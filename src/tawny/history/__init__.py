@@ -7,6 +7,7 @@ from tawny.history.measures import Measures, measure
 from tawny.history.stats import Hour, OfType, Stats, stats
 from tawny.history.summary import Quantiles, Recent, Summary
 from tawny.history.timeline import Timeline, timeline
+from tawny.history.workers import InHands, Worker, workers
 
 __all__ = [
     "Attempt",
@@ -15,6 +16,7 @@ __all__ = [
     "ErrorGroups",
     "Event",
     "Hour",
+    "InHands",
     "Lines",
     "Measures",
     "OfType",
@@ -23,10 +25,12 @@ __all__ = [
     "Stats",
     "Summary",
     "Timeline",
+    "Worker",
     "error_groups",
     "fold",
     "logs",
     "measure",
     "stats",
     "timeline",
+    "workers",
 ]

@@ -91,3 +91,41 @@ cross join lateral (
 select count(*) as workers, coalesce(max(pulse_seconds), 0) as slowest, coalesce(avg(pulse_seconds), 0) as average
 from workers
 where leased_until > clock_timestamp();
+
+-- name: workers(team_id, job_types, most, shown, at_once)
+-- Every worker that is on the list, with those of the team's runs that are in its hands, the oldest first. They are looked for
+-- among so many active runs of each job type: the oldest, so that those that wait behind them are not read. A third of a lease
+-- without a sign is several beats.
+with mine as materialized (
+    select r.*, row_number() over (partition by r.worker_id order by r.started_at, r.id) as place
+    from unnest(:job_types::text[]) as t (job_type)
+    cross join lateral (
+        select a.id, a.job_type, a.project_id, a.worker_id, a.status, a.started_at
+        from job_runs as a
+        where a.team_id = :team_id and a.job_type = t.job_type and a.outcome is null
+        order by a.outcome, a.created_at, a.id
+        limit :most
+    ) as r
+    where r.status = 'running'
+)
+select
+    w.id, w.name, w.version, w.started_at, w.seen_at, w.memory_bytes, greatest(w.running, its.count) as running, its.count as yours,
+    case
+        when w.leased_until <= clock_timestamp() then 'lost'
+        when w.seen_at + (w.leased_until - w.seen_at) / 3 < clock_timestamp() then 'silent'
+        when w.draining then 'draining'
+        else 'alive'
+    end as state,
+    its.runs
+from (select * from workers order by started_at, id limit :at_once) as w
+cross join lateral (
+    select
+        count(*) as count,
+        json_agg(
+            json_build_object('id', m.id, 'job_type', m.job_type, 'project_id', m.project_id, 'started_at', ms(m.started_at))
+            order by m.place
+        ) filter (where m.place <= :shown) as runs
+    from mine as m
+    where m.worker_id = w.id
+) as its
+order by w.started_at, w.id;

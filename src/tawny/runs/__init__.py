@@ -21,7 +21,7 @@ from tawny.runs.find import (
 )
 from tawny.runs.finish import Crash, Finish, finish, mark_overdue, take_back
 from tawny.runs.idempotency import forget_answers
-from tawny.runs.lease import Held, Renewed, enlist, held_by, hold, leave, release, renew
+from tawny.runs.lease import Held, Renewed, Sign, enlist, held_by, hold, leave, release, renew
 from tawny.runs.make import Granted, Scheduled, Triggered, make_scheduled
 from tawny.runs.pulse import Flushed, LogLine, fence, flush, save_checkpoints
 from tawny.runs.reap import reap, reap_orphans
@@ -61,6 +61,7 @@ __all__ = [
     "Position",
     "Renewed",
     "Scheduled",
+    "Sign",
     "Status",
     "StatusGroup",
     "Triggered",

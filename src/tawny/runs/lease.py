@@ -26,6 +26,18 @@ class Renewed:
     """Runs it believes to hold that are not its own any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What a worker tells of itself at a beat."""
+
+    pulse: float = 0.0
+    """How long its renewal before this one took, in seconds: how well it reaches the database."""
+    memory: int | None = None
+    """Bytes of memory that it holds; None where nobody can say."""
+    draining: bool = False
+    """Whether it claims nothing any more and only ends what it has begun."""
+
+
 async def enlist(conn: Connection, *, name: str, version: str, lease: float) -> UUID:
     """Enter a new worker, leased for `lease` seconds from now by the database's clock, and return its id."""
     worker_id = uuid7()
@@ -33,13 +45,19 @@ async def enlist(conn: Connection, *, name: str, version: str, lease: float) -> 
     return worker_id
 
 
-async def renew(conn: Connection, worker_id: UUID, *, lease: float, held: Sequence[Held], pulse: float = 0.0) -> Renewed | None:
-    """Extend the lease to `lease` seconds from now. None when it had run out: the worker must then take a new id.
-
-    `pulse` is how long the renewal before this one took, in seconds, as a sign of how well this worker reaches the database.
-    """
-    run_ids, attempts = [run for run, _ in held], [attempt for _, attempt in held]
-    row = await queries.renew(conn, worker_id=worker_id, lease=lease, run_ids=run_ids, attempts=attempts, pulse=pulse)
+async def renew(conn: Connection, worker_id: UUID, *, lease: float, held: Sequence[Held], sign: Sign = Sign()) -> Renewed | None:
+    """Extend the lease to `lease` seconds from now. None when it had run out: the worker must then take a new id."""
+    run_ids, attempts = columns(held)
+    row = await queries.renew(
+        conn,
+        worker_id=worker_id,
+        lease=lease,
+        run_ids=run_ids,
+        attempts=attempts,
+        pulse=sign.pulse,
+        memory=sign.memory,
+        draining=sign.draining,
+    )
     if row is None:
         return None
     return Renewed(row["claimed"], frozenset(row["to_cancel"]), frozenset(row["gone"]))

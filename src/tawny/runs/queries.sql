@@ -424,14 +424,14 @@ from unnest(:job_types::text[], :limits::integer[]) as t (job_type, places)
 order by 1, 2
 on conflict do nothing;
 
--- name: renew(worker_id, lease, run_ids, attempts, pulse)^
+-- name: renew(worker_id, lease, run_ids, attempts, pulse, memory, draining)^
 -- scope: system (workers serve every team)
 -- No row: the lease had run out. Otherwise: how many runs this id ever claimed, which of those it holds somebody wants to
 -- stop, and which are not its own any more.
 with me as (
     update workers
-    set leased_until = clock_timestamp() + make_interval(secs => :lease),
-        running = cardinality(:run_ids::uuid[]), pulse_seconds = :pulse
+    set leased_until = clock_timestamp() + make_interval(secs => :lease), seen_at = clock_timestamp(),
+        running = cardinality(:run_ids::uuid[]), pulse_seconds = :pulse, memory_bytes = :memory, draining = :draining
     where id = :worker_id and leased_until > clock_timestamp()
     returning claimed
 )

@@ -18,12 +18,13 @@ import structlog
 from tawny import __version__, runs
 from tawny.db.pool import BUSY, UNREACHABLE, can_listen, connect
 from tawny.jobs import Job
-from tawny.runs import Claimed, Crash, Finish, Held, Renewed
+from tawny.runs import Claimed, Crash, Finish, Held, Renewed, Sign
 from tawny.runs.wake import CHANNEL, NEW_RUN
 from tawny.workers.attempt import Attempt, Checkpoint
 from tawny.workers.backoff import Backoff
 from tawny.workers.handlers import Ended
 from tawny.workers.lease import Lease, now
+from tawny.workers.memory import resident_bytes
 from tawny.workers.stopping import Reason, Stopping
 from tawny.workers.stuck import Stuck
 from tawny.workers.take import Take
@@ -240,7 +241,8 @@ class Control:
     async def _renew(self, conn: asyncpg.Connection, lease: Lease) -> None:
         sent_at = now()
         held = [attempt.held for attempt in self._held.values()]
-        renewed = await runs.renew(conn, lease.worker_id, lease=lease.seconds, held=held, pulse=self._pulse)
+        sign = Sign(self._pulse, resident_bytes(), draining=not self._claiming)
+        renewed = await runs.renew(conn, lease.worker_id, lease=lease.seconds, held=held, sign=sign)
         self._pulse = now() - sent_at
         self._next_beat = sent_at + self._beat
         if renewed is None:

@@ -1,7 +1,7 @@
 // What happens on the server changes the page: one stream, read only while somebody looks.
 //
 // <div data-live="URL of a stream" data-refresh="#a,#b"> fetches the page again when something has happened and replaces these parts
-// of it. Progress is written into [data-progress="run id"] as it comes.
+// of it; with data-every="seconds" also every so often, for what no stream tells. Progress is written into [data-progress="run id"] as it comes.
 (() => {
   const SETTLE = 120; // ms: what happens at once is fetched once
   const PACE = 900; // ms between two fetches, however much happens
@@ -201,6 +201,8 @@
       refreshSoon();
     });
     document.addEventListener("tawny:refresh", refreshSoon);
+    const every = Number(root.dataset.every);
+    if (every) setInterval(() => document.hidden || held() || refreshSoon(), every * 1000);
     window.addEventListener("pagehide", quiet);
   });
 })();
