@@ -36,6 +36,7 @@ def refusal(ring: Keyring, sealed: str, place: str = PLACE) -> str:
     return sentence
 
 
+@pytest.mark.slow
 @given(text=st.text(), place=st.text())
 def test_what_was_encrypted_is_decrypted(text: str, place: str) -> None:
     ring = Keyring([OLD])

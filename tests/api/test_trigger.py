@@ -187,6 +187,7 @@ async def test_another_type_and_another_project_have_runs_of_their_own(world: Wo
     assert (await world.trigger(project_id=str(await world.add_project()))).status_code == 201
 
 
+@pytest.mark.slow
 async def test_of_200_parallel_triggers_one_is_granted_and_the_others_name_it(world: World) -> None:
     answers = await asyncio.gather(*(world.trigger() for _ in range(200)))
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 199}

@@ -103,6 +103,7 @@ class Oracle:
         return (wall.hour, wall.minute) in self._times and wall.isoweekday() % 7 in self._days
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ZONES)
 def test_around_every_change_of_the_clock_it_is_due_when_the_oracle_says(name: str) -> None:
     zone = ZoneInfo(name)

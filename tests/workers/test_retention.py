@@ -109,6 +109,7 @@ async def test_runs_that_ended_long_ago_go_with_their_events_and_lines(attic: At
     assert await attic.left("run_logs") == set()
 
 
+@pytest.mark.slow
 async def test_lines_go_sooner_and_those_of_a_run_that_goes_on_stay(attic: Attic) -> None:
     old = await attic.run(15, lines=3)
     kept = {await attic.run(13, lines=1), await attic.run(200, "running", lines=2), await attic.run(30, ended=2, lines=1)}

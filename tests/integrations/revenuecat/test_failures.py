@@ -17,6 +17,8 @@ from tawny.integrations import Keyring
 from tawny.integrations.revenuecat import NOT_CONNECTED
 from tawny.testing.revenuecat import PROJECT, Fault, Key, Latency, Mix
 
+pytestmark = pytest.mark.slow
+
 
 def whole(ended: Ended, town: Town) -> None:
     """Everybody was synced, and nothing is left to be done."""

@@ -16,6 +16,8 @@ from tawny import runs
 from tawny.db.pool import connect
 from tawny.testing.revenuecat import Fault, Key, Latency
 
+pytestmark = pytest.mark.slow
+
 
 async def cancelled(town: Town, run_id: UUID) -> Ended:
     """Cancel it; it stops within a second."""
