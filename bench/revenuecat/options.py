@@ -25,7 +25,7 @@ LIMIT: Final = 480
 class Sizes:
     """How many customers each part has."""
 
-    users: int = 400
+    users: int = 1_000
     again: int = 1_000
     kinds: int = 300
     small: int = 1_000
@@ -53,7 +53,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--quick", action="store_true", help="a short run that shows that everything works; its figures mean nothing"
     )
-    parser.add_argument("--users", type=int, metavar="N", help="customers at each latency (400)")
+    parser.add_argument("--users", type=int, metavar="N", help="customers at each latency (1000)")
     parser.add_argument("--large", type=int, metavar="N", help="customers of the large sync whose memory is looked at (100000)")
     given = parser.parse_args(arguments)
     chosen = {name: value for name, value in (("users", given.users), ("large", given.large)) if value is not None}

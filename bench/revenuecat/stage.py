@@ -26,10 +26,11 @@ from tawny.config import Settings
 from tawny.db.ids import uuid7
 from tawny.db.pool import Connection, connect
 from tawny.integrations.revenuecat import SYNC
-from tawny.testing.revenuecat import FakeRevenueCat, Mix, Options
+from tawny.testing.revenuecat import FakeRevenueCat, Key, Mix, Options
 
 _ROOT = Path(__file__).parents[2]
 _LOOK = 0.05
+_SEES_NOBODY = Key("sk_sees_a_project_without_customers", projects=["proj_empty"])
 
 ORDINARY = Mix(anonymous=0.0, heavy=0.0, sandbox=0.0, aliases=0.0, exhibits=False)
 """Nobody whom the published loop gets wrong for another reason than the rate limit."""
@@ -52,17 +53,25 @@ class Ended:
 
 
 class Worker:
-    """`tawny work` that talks to a fake, and a project that is connected to it."""
+    """`tawny work` that talks to a fake, a project that is connected to it, and an `empty` one whose key sees no customers."""
 
-    def __init__(self, fake: FakeRevenueCat, child: Child, conn: Connection, actor: Actor, project_id: UUID) -> None:
-        self.fake, self.child, self._conn, self._actor, self._project_id = fake, child, conn, actor, project_id
+    def __init__(self, fake: FakeRevenueCat, child: Child, conn: Connection, actor: Actor, project_id: UUID, empty: UUID) -> None:
+        self.fake, self.child, self._conn, self._actor = fake, child, conn, actor
+        self._project_id, self._empty = project_id, empty
         [self._team_id] = actor.roles
+
+    async def warm_up(self) -> None:
+        """Sync nobody: what a process does once would count tenfold on the scaled clock."""
+        await self._sync(self._empty)
 
     async def sync(self) -> Ended:
         """Trigger a sync and wait until it has completed; RuntimeError if it ends otherwise."""
+        return await self._sync(self._project_id)
+
+    async def _sync(self, project_id: UUID) -> Ended:
         self.fake.counters.reset()
         job = builtin.jobs_beside({}, Settings())[SYNC]
-        made = await runs.trigger(self._conn, self._actor, job, team_id=self._team_id, project_id=self._project_id, params={})
+        made = await runs.trigger(self._conn, self._actor, job, team_id=self._team_id, project_id=project_id, params={})
         while (row := await queries.ended_run(self._conn, run_id=made.id)) is None:
             self.child.require_alive()
             await asyncio.sleep(_LOOK)
@@ -101,23 +110,30 @@ class Stage:
         environ = self._environ | {"TAWNY_REVENUECAT_URL": fake.url, "TAWNY_REVENUECAT_RATE": str(round(rate * SCALE))}
         conn = await connect(self._url)
         try:
-            actor, project_id = await self._connected(conn, fake)
-            with Child("tawny", ["work"], environ=environ, folder=self._folder) as child:
+            actor = await self._owner(conn)
+            projects = [await self._connected(conn, actor, key) for key in (fake.key, fake.add_key(_SEES_NOBODY))]
+            with Child("bench.revenuecat.worker", ["work"], environ=environ, folder=self._folder) as child:
                 while not await of_bench.is_enlisted(conn, pid=child.pid):
                     child.require_alive()
                     await asyncio.sleep(_LOOK)
-                yield Worker(fake, child, conn, actor, project_id)
+                worker = Worker(fake, child, conn, actor, *projects)
+                await worker.warm_up()
+                yield worker
         finally:
             await conn.close()
 
-    async def _connected(self, conn: Connection, fake: FakeRevenueCat) -> tuple[Actor, UUID]:
-        """A new team's owner and project."""
+    async def _owner(self, conn: Connection) -> Actor:
+        """The owner of a new team."""
         team = await create_team(conn, Actor.host(), name="Bench", owner_email=f"{uuid7().hex}@example.com")
-        project = await create_project(conn, Actor.host(), team.team_id, name="P", slug="p")
-        actor = Actor("user", uuid7(), roles={team.team_id: "owner"})
-        config = {"api_key": fake.key.secret}
+        return Actor("user", uuid7(), roles={team.team_id: "owner"})
+
+    async def _connected(self, conn: Connection, actor: Actor, key: Key) -> UUID:
+        """A new project of this owner."""
+        [team_id] = actor.roles
+        project = await create_project(conn, Actor.host(), team_id, name="P", slug=uuid7().hex)
+        config = {"api_key": key.secret}
         await integrations.connect(conn, actor, self._keyring, project.id, provider="revenuecat", config=config)
-        return actor, project.id
+        return project.id
 
     async def loop(self, fake: FakeRevenueCat) -> Side:
         """Let the published loop sync everybody."""

@@ -8,8 +8,9 @@ from typing import TextIO
 
 import structlog
 
-# What any client can make uvicorn say, how far its start has got, and that some file has changed, is not worth a line.
-_NOISY = ("uvicorn.error", "uvicorn.asgi", "watchfiles.main")
+# What any client can make uvicorn say, how far its start has got, that some file has changed, and each address that was called
+# (there are names of people in it) is not worth a line.
+_NOISY = ("uvicorn.error", "uvicorn.asgi", "watchfiles.main", "httpx", "httpcore")
 
 
 def configure(stream: TextIO | None = None) -> None:

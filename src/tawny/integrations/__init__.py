@@ -1,7 +1,7 @@
 """What a project is connected to: credentials of other services, encrypted at rest, and how these services are called."""
 
 from tawny.access.keyring import CannotDecrypt, Keyring, load_keyring, load_or_make_keyring
-from tawny.integrations.at_once import each, to_the_end, unless_cancelled
+from tawny.integrations.at_once import in_order, to_the_end, unless_cancelled
 from tawny.integrations.pace import Pace, within
 from tawny.integrations.providers import PROVIDERS, ConfigField, Provider
 from tawny.integrations.service import CallFailed, Manners, Missing, Refused, Rejected, Service, Unanswered, Unusable
@@ -40,8 +40,8 @@ __all__ = [
     "copy",
     "count_unreadable",
     "disconnect",
-    "each",
     "forget_events",
+    "in_order",
     "list_integrations",
     "load_keyring",
     "load_or_make_keyring",

@@ -96,15 +96,20 @@ class Pace:
         self._refusals = 0
 
     async def _next_turn(self, opens: Opens) -> float:
+        """The next ones are reserved while one is still to come, so that the way to the database costs no turn."""
         while True:
-            while self._turns:
-                if (at := self._turns.popleft()) >= self._clock() - AHEAD:
-                    return at
-            async with opens() as conn:
-                row = await queries.reserve_turns(conn, subject=self._subject, seconds=self._interval * self._at_once)
-            # Counted from after the answer, so that a turn is rather too late than too early.
-            first = self._clock() + float(row["wait"])
-            self._turns.extend(first + turn * self._interval for turn in range(self._at_once))
+            while self._turns and self._turns[0] < self._clock() - AHEAD:
+                self._turns.popleft()
+            if len(self._turns) >= min(2, self._at_once):
+                return self._turns.popleft()
+            await self._reserve(opens)
+
+    async def _reserve(self, opens: Opens) -> None:
+        async with opens() as conn:
+            row = await queries.reserve_turns(conn, subject=self._subject, seconds=self._interval * self._at_once)
+        # Counted from after the answer, so that a turn is rather too late than too early.
+        first = self._clock() + float(row["wait"])
+        self._turns.extend(first + turn * self._interval for turn in range(self._at_once))
 
     async def _wait_until(self, at: float) -> None:
         while (left := at - self._clock()) > 0:

@@ -30,6 +30,11 @@ class Outage:
     sleep: Callable[[float], Awaitable[object]]
     _in_a_row: int = 0
 
+    @property
+    def suspected(self) -> bool:
+        """Whether there was no answer for whoever was asked for last: it may be the beginning of one."""
+        return self._in_a_row > 0
+
     def note(self, failure: CallFailed | None) -> None:
         """There was an answer for a subscriber, be it a failure, or there was none. Away once there were too many of those."""
         if not isinstance(failure, Unanswered):

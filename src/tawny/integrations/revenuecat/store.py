@@ -91,7 +91,7 @@ async def begin(conn: Connection, owner: Owner) -> Beginning:
     return Beginning(**await queries.begin_detail(conn, team_id=owner.team_id, project_id=owner.project_id))
 
 
-async def next_batch(
+async def next_due(
     conn: Connection, owner: Owner, moment: datetime, after: tuple[datetime, UUID] | None, *, full: bool, at_most: int
 ) -> list[Due]:
     """The next that were due at this moment (with `full`: that were there), behind the place `after`."""
