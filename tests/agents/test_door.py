@@ -66,7 +66,7 @@ async def test_a_run_is_triggered_looked_at_and_cancelled(world: World) -> None:
         again, retried = await ask(client, "retry-job", run_id=run_id)
         assert again, retried
         _, types = await ask(client, "list-job-types")
-        assert {job_type["name"] for job_type in types["job_types"]} == {"export", "import", "sweep"}
+        assert {job_type["name"] for job_type in types["job_types"]} == {"export", "import", "sweep", "revenuecat_sync"}
 
 
 async def test_a_dry_run_says_what_would_happen_and_makes_nothing(world: World) -> None:
