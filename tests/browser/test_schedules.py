@@ -14,6 +14,7 @@ pytestmark = pytest.mark.walk
 def test_a_schedule_from_its_making_to_its_end(town: Town) -> None:
     page = town.window(viewport={"width": 360, "height": 740})
     page.goto(f"{town.address}/teams/my-team/schedules/new?job_type=catalog")
+    page.get_by_label("Project").select_option("First project")
     page.get_by_label("When").fill("30 2 * * 1-5")
     page.get_by_label("By the clock of").fill("Europe/Vienna")
     page.get_by_label("Source").fill("a schedule")

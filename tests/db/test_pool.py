@@ -6,9 +6,10 @@ import asyncio
 
 import asyncpg
 import pytest
+from tests.waiting import until
 
 from tawny.db import pool
-from tawny.db.pool import Pool, connect_when_ready, open_pool
+from tawny.db.pool import Connection, Pool, connect_when_ready, open_pool
 
 
 async def test_who_does_not_get_a_turn_in_time_is_told_to_go(database_url: str) -> None:
@@ -72,3 +73,26 @@ async def test_a_server_that_never_comes_is_not_waited_for_for_ever(database_url
     monkeypatch.setattr(pool, "connect", connect)
     with pytest.raises(asyncpg.CannotConnectNowError):
         await connect_when_ready(database_url, patience=-1.0)
+
+
+async def test_who_does_not_wait_for_a_pool_to_open_leaves_no_connection_behind(
+    database_url: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody ends would keep the loop of a worker's control thread from closing."""
+    connected = asyncio.Event()
+
+    async def release(*_: object) -> None:
+        connected.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncpg.pool.Pool, "release", release)
+    opening = asyncio.create_task(open_pool(database_url, size=1, application="impatient"))
+    await connected.wait()
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+
+    async def gone() -> bool:
+        return not await conn.fetchval("select count(*) from pg_stat_activity where application_name = 'impatient'")
+
+    await until(gone, "the end of the connection")

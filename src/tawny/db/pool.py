@@ -174,8 +174,12 @@ async def open_pool(url: str, *, size: int = 10, application: str = "tawny", pat
         command_timeout=CALL_TIMEOUT,
     )
     opened = Pool(pool, size, patience)
-    async with opened.acquire():
-        return opened
+    try:
+        async with opened.acquire():
+            return opened
+    except BaseException:
+        pool.terminate()
+        raise
 
 
 async def _leave_as_is(_conn: Any) -> None:
