@@ -93,6 +93,8 @@ class Scenario:
     """What is wrong with the clock of each worker: seconds, or `back 3600` for a jump while it works."""
     notify: float = 0.0
     """The share of triggers that ask for a mail. With any there is a mail server."""
+    patient: bool = False
+    """It breaks the same again, and again, until as many triggers were acknowledged as its gate asks for: a slow machine takes longer."""
     changes: tuple[Change, ...] = ()
     """What is tested differs from the source in this: cron knows no seconds, and pauses are long."""
 

@@ -238,11 +238,12 @@ SCENARIOS: Final = {
             "workers and the mail server are killed while every run is to be told of",
             15,
             mails,
-            gates={"acked": 250, "mails": 250, "kills": 8, "mail_outages": 3},
+            gates={"acked": 2000, "mails": 2000, "kills": 8, "mail_outages": 3},
             clients=24,
             pace=0.0,
             job_types=("blink",),
             notify=1.0,
+            patient=True,
             changes=(Change("notifications/pauses.py", "_MAIL: Final = (5.0, 2.0, 1_800.0)", "_MAIL: Final = (0.5, 2.0, 2.0)"),),
         ),
     )
