@@ -442,6 +442,15 @@ async def update_webhook(office: Office) -> AsyncIterator[Left | None]:
     yield office.left("update", "webhook", made.webhook.id, secrets=(*secrets_of_webhook(made), "another-secret-of-theirs"))
 
 
+@of("notifications.rotate_secret")
+async def rotate_secret(office: Office) -> AsyncIterator[Left | None]:
+    old = await webhook_of(office)
+    yield None
+    new = await notifications.rotate_secret(office.conn, office.owner, KEYRING, office.team_id, old.webhook.id)
+    secrets = (*secrets_of_webhook(old), *secrets_of_webhook(new))
+    yield office.left("update", "webhook", new.webhook.id, secrets=secrets)
+
+
 @of("notifications.delete_webhook")
 async def delete_webhook(office: Office) -> AsyncIterator[Left | None]:
     made = await webhook_of(office)

@@ -137,6 +137,7 @@ async def right_requests(world: World, caller: Caller) -> dict[str, Right]:
         "POST /v1/teams/{team_id}/webhooks": Right({"name": "Bot", "url": "https://8.8.8.8/"}),
         "GET /v1/teams/{team_id}/webhooks/{webhook_id}": Right(path=await webhook(world)),
         "PATCH /v1/teams/{team_id}/webhooks/{webhook_id}": Right({"name": "Bot"}, await webhook(world)),
+        "POST /v1/teams/{team_id}/webhooks/{webhook_id}/rotate-secret": Right({}, await webhook(world)),
         "DELETE /v1/teams/{team_id}/webhooks/{webhook_id}": Right(path=await webhook(world)),
         "POST /v1/teams/{team_id}/webhooks/{webhook_id}/test": Right(path=await webhook(world)),
         "GET /v1/teams/{team_id}/webhooks/{webhook_id}/deliveries": Right(path=await webhook(world)),

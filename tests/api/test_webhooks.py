@@ -22,6 +22,7 @@ FIELDS = {
     "url",
     "enabled",
     "disabled_because",
+    "old_secret_until",
     "created_at",
     "updated_at",
 }
@@ -70,6 +71,37 @@ async def test_a_webhook_is_made_listed_viewed_changed_and_deleted(world: World)
     assert (await world.send("DELETE", at, as_=token)).json() == {"deleted": True}
     assert (await world.send("GET", path(world), as_=token)).json() == {"webhooks": []}
     assert await world.audited() == ["create webhook", "delete webhook", "update webhook"]
+
+
+async def test_the_secret_is_rotated_and_the_new_one_shown_once(world: World) -> None:
+    token = await admin(world)
+    webhook = await made(world, token)
+    at = path(world, f"/{webhook['id']}")
+    answer = await world.send("POST", f"{at}/rotate-secret", as_=token)
+    rotated = answer.json()
+    assert (answer.status_code, set(rotated)) == (200, FIELDS | {"secret"})
+    assert rotated.pop("secret") not in ("", webhook["secret"])
+    assert is_time(rotated["old_secret_until"])
+    assert (await world.send("GET", at, as_=token)).json() == rotated
+    at_once = await world.send("POST", f"{at}/rotate-secret", as_=token, json={"overlap_hours": 0})
+    assert at_once.json()["old_secret_until"] is None
+    assert await world.audited() == ["create webhook", "update webhook", "update webhook"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"overlap_hours": -1}, "invalid_overlap"),
+        ({"overlap_hours": 169}, "invalid_overlap"),
+        ({"overlap_hours": "1"}, "invalid_field"),
+        ({"secret": "whsec_mine"}, "unknown_field"),
+    ],
+)
+async def test_a_wrong_overlap_is_refused(world: World, body: dict[str, Any], code: str) -> None:
+    token = await admin(world)
+    webhook = await made(world, token)
+    answer = await world.send("POST", path(world, f"/{webhook['id']}/rotate-secret"), as_=token, json=body)
+    assert refusal(answer) == (400, code)
 
 
 async def test_a_message_is_posted_looked_at_and_posted_once_more(world: World) -> None:
@@ -231,6 +263,7 @@ async def test_unknown_foreign_and_malformed_webhooks_are_the_same_404(world: Wo
             await world.send("GET", at, as_=token),
             await world.send("PATCH", at, as_=token, json={"name": "Mine"}),
             await world.send("DELETE", at, as_=token),
+            await world.send("POST", f"{at}/rotate-secret", as_=token),
             await world.send("POST", f"{at}/test", as_=token),
             await world.send("GET", f"{at}/deliveries", as_=token),
         ]

@@ -94,7 +94,7 @@ class Scenario:
     notify: float = 0.0
     """The share of triggers that ask for a mail. With any there is a mail server."""
     patient: bool = False
-    """It breaks the same again, and again, until as many triggers were acknowledged as its gate asks for: a slow machine takes longer."""
+    """It breaks the same again until as many triggers were acknowledged as its gate asks for: a slow machine takes longer."""
     changes: tuple[Change, ...] = ()
     """What is tested differs from the source in this: cron knows no seconds, and pauses are long."""
 

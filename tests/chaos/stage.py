@@ -57,7 +57,7 @@ def _share(part: float) -> float:
 
 
 async def _break(town: Town, seed: int, plan: list[Fault], seconds: float, acked: float) -> None:
-    """Let clients call while everything in the plan is done, again until so much was acknowledged; returns once all of it is over."""
+    """Let clients call while all that is planned is done, again until so much was acknowledged; returns once all is over."""
     over = asyncio.Event()
     scenario = town.scenario
     async with AsyncExitStack() as opened:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.conftest import EMPTY
 
 from tawny.db.pool import Connection, connect
 from tawny.db.queries import Query
@@ -16,7 +17,6 @@ from tawny.notifications.statements import queries
 ROWS = 20_000
 TEAM, HOOK = UUID(int=1), UUID(int=3)
 
-_EMPTY = "delete from deliveries; delete from webhooks; delete from teams"
 _FILL = f"""
 insert into teams (id, name, slug) values ('{TEAM}', 'T', 't');
 insert into webhooks (id, team_id, name, format, events, shown_url, secrets)
@@ -34,11 +34,11 @@ select gen_random_uuid(), 'mail', 'a@example.com', 'failed' from generate_series
 @pytest.fixture(scope="module")
 async def filled(database_url: str) -> AsyncIterator[Connection]:
     conn = await connect(database_url)
-    await conn.execute(_EMPTY)
+    await conn.execute(EMPTY)
     await conn.execute(_FILL)
     await conn.execute("vacuum analyze deliveries")
     yield conn
-    await conn.execute(_EMPTY)
+    await conn.execute(EMPTY)
     await conn.close()
 
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from tests.notifications.conftest import HOST, Street
-from tests.notifications.receiver import Receiver, opened
+from tests.notifications.receiver import Post, Receiver, check, opened
 from tests.notifications.test_letter import DESK
 from tests.waiting import until
 
@@ -146,6 +146,73 @@ async def test_a_change_keeps_what_it_does_not_name(street: Street) -> None:
     assert (moved.name, moved.shown_url) == ("Bot", "https://8.8.4.4/")
     after = json.loads(await street.conn.fetchval("select secrets::text from webhooks"))
     assert (after["secret"], after["url"] != before["url"]) == (before["secret"], True)
+
+
+async def rotated(street: Street, webhook_id: UUID, **more: Any) -> NewWebhook:
+    return await notifications.rotate_secret(street.conn, street.olive, KEYRING, street.team_id, webhook_id, **more)
+
+
+async def posted_test(street: Street, webhook_id: UUID, receiver: Receiver) -> Post:
+    """What arrives of a test that is sent now."""
+    before = len(receiver.posts)
+    await notifications.send_test(street.conn, street.olive, street.team_id, webhook_id)
+    async with working(street, ByWebhook(lambda: KEYRING, DESK, private=True)):
+        await ended(street, before + 1)
+    return receiver.posts[-1]
+
+
+def fits(secret: str, post: Post) -> bool:
+    return check(secret, post, set(), int(post.headers["webhook-timestamp"])) == "ok"
+
+
+async def test_for_a_while_the_old_secret_signs_too(street: Street) -> None:
+    """A receiver that knows either takes what is posted; then the old one is over, and in the end forgotten."""
+    receiver = Receiver()
+    async with opened(receiver):
+        old = await made(street, receiver.url)
+        webhook_id = old.webhook.id
+        new = await rotated(street, webhook_id, overlap_hours=1)
+        assert new.webhook.old_secret_until
+        post = await posted_test(street, webhook_id, receiver)
+        assert (fits(new.secret, post), fits(old.secret, post)) == (True, True)
+        await street.conn.execute("update webhooks set old_secret_until = now() - interval '1 second'")
+        post = await posted_test(street, webhook_id, receiver)
+        assert (fits(new.secret, post), fits(old.secret, post)) == (True, False)
+    assert set(await stored(street)) == {"url", "secret", "old_secret"}
+    await notifications.forget_deliveries(street.conn, at_most=10)
+    assert set(await stored(street)) == {"url", "secret"}
+    found = await notifications.find_webhook(street.conn, street.olive, street.team_id, webhook_id)
+    assert found.old_secret_until is None
+
+
+async def stored(street: Street) -> dict[str, str]:
+    found: dict[str, str] = json.loads(await street.conn.fetchval("select secrets::text from webhooks"))
+    return found
+
+
+async def test_a_secret_that_others_know_signs_no_more_at_once(street: Street) -> None:
+    receiver = Receiver()
+    async with opened(receiver):
+        stolen = await made(street, receiver.url)
+        new = await rotated(street, stolen.webhook.id, overlap_hours=0)
+        post = await posted_test(street, stolen.webhook.id, receiver)
+    assert new.webhook.old_secret_until is None
+    assert (fits(new.secret, post), fits(stolen.secret, post)) == (True, False)
+
+
+async def test_of_several_old_secrets_only_the_last_signs(street: Street) -> None:
+    receiver = Receiver()
+    async with opened(receiver):
+        first = await made(street, receiver.url)
+        second, third = await rotated(street, first.webhook.id), await rotated(street, first.webhook.id)
+        post = await posted_test(street, first.webhook.id, receiver)
+    assert [fits(one.secret, post) for one in (first, second, third)] == [False, True, True]
+
+
+async def test_an_old_secret_is_put_under_another_key_too(street: Street) -> None:
+    await rotated(street, (await made(street)).webhook.id)
+    assert await notifications.reencrypt(street.conn, HOST, Keyring([NEW, OLD])) == 1
+    assert await notifications.count_unreadable(street.conn, HOST, Keyring([NEW])) == {}
 
 
 @pytest.mark.parametrize(

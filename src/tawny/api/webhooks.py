@@ -20,7 +20,7 @@ from tawny.api.parameters import LIMIT_DEFAULT, LIMIT_MAX
 from tawny.api.preferences import TAG
 from tawny.api.projects import Deleted
 from tawny.errors import InvalidRequest
-from tawny.notifications import Format, RunEvent
+from tawny.notifications import OVERLAP_HOURS, OVERLAP_MOST, Format, RunEvent
 
 PATH: Final = "/v1/teams/{team_id}/webhooks"
 
@@ -47,6 +47,14 @@ class WebhookBody(Strict):
     enabled: bool | None = Field(None, description="False: nothing is posted until it is true again.")
 
 
+class RotateBody(Strict):
+    """For how long the old secret goes on."""
+
+    overlap_hours: int | None = Field(
+        None, description=f"Hours for which the old secret signs too: 0 to {OVERLAP_MOST}, {OVERLAP_HOURS} unless given."
+    )
+
+
 class Webhook(Answered):
     """Where a team's news are posted to."""
 
@@ -58,6 +66,7 @@ class Webhook(Answered):
     url: str = Field(description="Where it leads; of the path no more than four characters, since it may be a secret.")
     enabled: bool
     disabled_because: str | None = Field(description="Why Tawny disabled it.")
+    old_secret_until: datetime | None = Field(description="Until when messages are signed with the secret before this one too.")
     created_at: datetime
     updated_at: datetime
 
@@ -165,6 +174,20 @@ async def update_webhook(call: Call) -> Answer:
     return answered(_shown(changed))
 
 
+@operation("POST", f"{PATH}/{{webhook_id}}/rotate-secret", tag=TAG, answer=NewWebhook, body=RotateBody, refuses=(403, 404))
+async def rotate_secret(call: Call) -> Answer:
+    """Sign with another secret, and for a while with the old one too. Needs a user with the role admin or owner.
+
+    The new secret is shown only now.
+    """
+    actor, team_id = await call.actor(), call.id("team_id")
+    actor.require(team_id, WRITE_NOTIFICATIONS)
+    given = checked(RotateBody, await call.body()).model_dump(exclude_none=True)
+    async with call.state.pool.transaction() as conn:
+        made = await notifications.rotate_secret(conn, actor, call.state.keyring, team_id, call.id("webhook_id"), **given)
+    return answered(_shown(made.webhook) | {"secret": made.secret})
+
+
 @operation("DELETE", f"{PATH}/{{webhook_id}}", tag=TAG, answer=Deleted, refuses=(403, 404))
 async def delete_webhook(call: Call) -> Answer:
     """Post nothing there any more, and forget its secret. Needs a user with the role admin or owner."""
@@ -227,6 +250,7 @@ OPERATIONS: Final = (
     create_webhook,
     view_webhook,
     update_webhook,
+    rotate_secret,
     delete_webhook,
     test_webhook,
     list_deliveries,

@@ -20,6 +20,8 @@ from tawny.notifications.preferences import find_preferences, set_preferences
 from tawny.notifications.target import Target, check_target
 from tawny.notifications.webhooks import (
     FORMATS,
+    OVERLAP_HOURS,
+    OVERLAP_MOST,
     Format,
     NewWebhook,
     TeamWebhook,
@@ -29,11 +31,14 @@ from tawny.notifications.webhooks import (
     find_webhook,
     list_webhooks,
     reencrypt,
+    rotate_secret,
     update_webhook,
 )
 
 __all__ = [
     "FORMATS",
+    "OVERLAP_HOURS",
+    "OVERLAP_MOST",
     "RUN_EVENTS",
     "ByMail",
     "ByWebhook",
@@ -60,6 +65,7 @@ __all__ = [
     "list_webhooks",
     "redeliver",
     "reencrypt",
+    "rotate_secret",
     "send_test",
     "set_preferences",
     "update_webhook",

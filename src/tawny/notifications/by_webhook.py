@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -68,7 +68,7 @@ class ByWebhook:
     async def _post(self, delivery: Delivery, webhook: Webhook, sent: bytes) -> Outcome:
         secrets = self._opened(webhook)
         target = read_url(secrets["url"], private=self._private)
-        headers = _headers(delivery, secrets["secret"], target, sent)
+        headers = _headers(delivery, [secrets[name] for name in ("secret", "old_secret") if name in secrets], target, sent)
         addresses = await addresses_of(target, private=self._private, ask=self._ask)
         for address in addresses[:_ADDRESSES]:
             outcome = await self._post_to(target, address, headers, sent)
@@ -125,7 +125,7 @@ def place_of(webhook_id: UUID, name: str) -> str:
     return f"{webhook_id}|webhook|{name}"
 
 
-def _headers(delivery: Delivery, secret: str, target: Target, sent: bytes) -> dict[str, str]:
+def _headers(delivery: Delivery, secrets: Iterable[str], target: Target, sent: bytes) -> dict[str, str]:
     timestamp = now()
     return {
         "host": target.origin.partition("://")[2],
@@ -134,7 +134,7 @@ def _headers(delivery: Delivery, secret: str, target: Target, sent: bytes) -> di
         "user-agent": f"Tawny/{__version__}",
         "webhook-id": str(delivery.id),
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": signature(secret, str(delivery.id), timestamp, sent),
+        "webhook-signature": " ".join(signature(secret, str(delivery.id), timestamp, sent) for secret in secrets),
     }
 
 

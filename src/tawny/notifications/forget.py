@@ -14,8 +14,9 @@ KEPT_DAYS: Final = 30
 async def forget_deliveries(conn: Connection, *, at_most: int) -> int:
     """Delete so many of the deliveries that ended and were made more than thirty days ago; returns how many there were.
 
-    Webhooks that were deleted long ago go with the last of their deliveries.
+    Webhooks that were deleted long ago go with the last of their deliveries, and secrets that sign no more go too.
     """
     forgotten: int = await queries.forget_deliveries(conn, days=KEPT_DAYS, at_most=at_most)
     await queries.forget_webhooks(conn, days=KEPT_DAYS, at_most=at_most)
+    await queries.forget_old_secrets(conn, at_most=at_most)
     return forgotten

@@ -91,7 +91,8 @@ select
     d.id, d.tries, d.channel, d.team_id, d.event, d.address, d.created_at, d.run_id, d.webhook_id,
     t.name as team_name, t.slug as team_slug, p.name as project_name,
     r.job_type, r.status, r.error, r.error_code, r.progress::text, r.result::text, r.started_at, r.completed_at, run_json(r) as run,
-    w.name as webhook_name, w.format, w.secrets::text, w.disabled_because, w.enabled and w.deleted_at is null as open
+    w.name as webhook_name, w.format, w.disabled_because, w.enabled and w.deleted_at is null as open,
+    (case when w.old_secret_until > now() then w.secrets else w.secrets - 'old_secret' end)::text as secrets
 from claimed as d
 left join job_runs as r on r.id = d.run_id
 left join projects as p on p.id = r.project_id
@@ -130,24 +131,24 @@ on conflict (team_id, user_id) do update set mail_events = excluded.mail_events;
 -- name: insert_webhook(id, team_id, name, format, events, shown_url, secrets)^
 insert into webhooks (id, team_id, name, format, events, shown_url, secrets)
 values (:id, :team_id, :name, :format, :events, :shown_url, :secrets::text::jsonb)
-returning id, team_id, name, format, events, shown_url, enabled, disabled_because, created_at, updated_at;
+returning id, team_id, name, format, events, shown_url, enabled, disabled_because, old_secret_until, created_at, updated_at;
 
 -- name: count_webhooks(team_id)$
 select count(*) from webhooks where team_id = :team_id and deleted_at is null;
 
 -- name: list_webhooks(team_id)
-select id, team_id, name, format, events, shown_url, enabled, disabled_because, created_at, updated_at
+select id, team_id, name, format, events, shown_url, enabled, disabled_because, old_secret_until, created_at, updated_at
 from webhooks
 where team_id = :team_id and deleted_at is null
 order by created_at, id;
 
 -- name: find_webhook(id, team_id)^
-select id, team_id, name, format, events, shown_url, enabled, disabled_because, created_at, updated_at
+select id, team_id, name, format, events, shown_url, enabled, disabled_because, old_secret_until, created_at, updated_at
 from webhooks
 where id = :id and team_id = :team_id and deleted_at is null;
 
 -- name: lock_webhook(id, team_id)^
-select id, team_id, name, format, events, shown_url, secrets::text, enabled, disabled_because, created_at, updated_at
+select name, events, shown_url, secrets::text, enabled
 from webhooks
 where id = :id and team_id = :team_id and deleted_at is null
 for update;
@@ -160,7 +161,16 @@ set name = :name, events = :events, shown_url = :shown_url, secrets = :secrets::
     given_up = case when :enabled::boolean and not enabled then 0 else given_up end,
     updated_at = date_trunc('milliseconds', clock_timestamp())
 where id = :id and team_id = :team_id
-returning id, team_id, name, format, events, shown_url, enabled, disabled_because, created_at, updated_at;
+returning id, team_id, name, format, events, shown_url, enabled, disabled_because, old_secret_until, created_at, updated_at;
+
+-- name: replace_secret(id, team_id, secrets, hours)^
+update webhooks
+set secrets = :secrets::text::jsonb, updated_at = date_trunc('milliseconds', clock_timestamp()),
+    old_secret_until = case
+        when :hours::integer > 0 then date_trunc('milliseconds', clock_timestamp()) + make_interval(hours => :hours::integer)
+    end
+where id = :id and team_id = :team_id
+returning id, team_id, name, format, events, shown_url, enabled, disabled_because, old_secret_until, created_at, updated_at;
 
 -- name: delete_webhook(id, team_id)!
 -- Its secrets go at once; the row stays as long as deliveries name it.
@@ -244,6 +254,12 @@ from
 where split_part(sealed.text, '.', 2) <> all(:key_ids::text[])
 group by key_id
 order by key_id;
+
+-- name: forget_old_secrets(at_most)!
+-- scope: system (webhooks of all teams)
+update webhooks
+set secrets = secrets - 'old_secret', old_secret_until = null
+where id in (select w.id from webhooks as w where w.old_secret_until <= now() limit :at_most for update skip locked);
 
 -- name: forget_webhooks(days, at_most)!
 -- scope: system (webhooks that teams have deleted)

@@ -27,6 +27,11 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 MOST: Final = 20
 """Webhooks of one team."""
 
+OVERLAP_HOURS: Final = 24
+"""For how long an old secret signs beside its successor, unless somebody says otherwise."""
+
+OVERLAP_MOST: Final = 168
+
 _ALL: Final = UUID(int=0)
 _BATCH: Final = 100
 _COUNTED: Final = 100_000
@@ -34,7 +39,10 @@ _COUNTED: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class TeamWebhook:
-    """A webhook as its team sees it. Of the url no more is shown than where it leads."""
+    """A webhook as its team sees it. Of the url no more is shown than where it leads.
+
+    `old_secret_until`: until when what is posted is signed with the secret before this one too.
+    """
 
     id: UUID
     team_id: UUID
@@ -44,13 +52,14 @@ class TeamWebhook:
     shown_url: str
     enabled: bool
     disabled_because: str | None
+    old_secret_until: datetime | None
     created_at: datetime
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
-    """A webhook that was just made, and what its messages are signed with, which is shown only now."""
+    """A webhook that was just made, or got another secret, and what its messages are signed with, which is shown only now."""
 
     webhook: TeamWebhook
     secret: str = field(repr=False)
@@ -138,6 +147,27 @@ async def update_webhook(
     return _webhook(changed)
 
 
+async def rotate_secret(
+    conn: Connection, actor: Actor, keyring: Keyring, team_id: UUID, webhook_id: UUID, *, overlap_hours: int = OVERLAP_HOURS
+) -> NewWebhook:
+    """Give a webhook another secret, which signs at once. The one before signs too for so many hours, of which there may be none.
+
+    A secret that is older still signs no more. InvalidRequest with code `invalid_overlap`, NotFound.
+    """
+    actor.require(team_id, WRITE_NOTIFICATIONS)
+    if not 0 <= overlap_hours <= OVERLAP_MOST:
+        raise InvalidRequest(f"The old secret may go on for 0 to {OVERLAP_MOST} hours.", code="invalid_overlap")
+    row = _there(await queries.lock_webhook(conn, id=webhook_id, team_id=team_id))
+    sealed, secret = json.loads(row["secrets"]), new_secret()
+    sealed.pop("old_secret", None)
+    if overlap_hours:
+        sealed["old_secret"] = _moved(keyring, webhook_id, sealed["secret"], "secret", "old_secret")
+    sealed["secret"] = keyring.encrypt(secret, place_of(webhook_id, "secret"))
+    changed = await queries.replace_secret(conn, id=webhook_id, team_id=team_id, secrets=json.dumps(sealed), hours=overlap_hours)
+    await leave(conn, actor, "update", "webhook", webhook_id, team_id=team_id, secret_rotated=True, overlap_hours=overlap_hours)
+    return NewWebhook(_webhook(changed), secret)
+
+
 async def delete_webhook(conn: Connection, actor: Actor, team_id: UUID, webhook_id: UUID) -> None:
     """Post nothing there any more, and forget its url and secret; NotFound."""
     actor.require(team_id, WRITE_NOTIFICATIONS)
@@ -190,6 +220,10 @@ def _webhook(row: Mapping[str, Any]) -> TeamWebhook:
 
 def _sealed(keyring: Keyring, webhook_id: UUID, plain: Mapping[str, str]) -> str:
     return json.dumps({name: keyring.encrypt(text, place_of(webhook_id, name)) for name, text in plain.items()})
+
+
+def _moved(keyring: Keyring, webhook_id: UUID, sealed: str, from_: str, to: str) -> str:
+    return keyring.encrypt(keyring.decrypt(sealed, place_of(webhook_id, from_)), place_of(webhook_id, to))
 
 
 def _renewed(keyring: Keyring, row: Mapping[str, Any]) -> str | None:
