@@ -108,6 +108,7 @@ TABLES = (
     "api_keys",
     "audit_log",
     "deliveries",
+    "delivery_totals",
     "notices",
     "preferences",
     "webhooks",

@@ -92,6 +92,30 @@ async def test_workers_are_those_that_hold_a_lease(world: World) -> None:
     assert found["tawny_worker_pulse_seconds"] == {("slowest",): 0.75, ("average",): 0.5}
 
 
+async def test_messages_that_were_brought_and_those_that_wait_are_counted_by_channel(world: World) -> None:
+    await world.conn.execute(
+        """
+        insert into delivery_totals (shard, channel, outcome, tries)
+        values (1, 'mail', 'delivered', 2), (2, 'mail', 'delivered', 3), (1, 'mail', 'not_taken', 7),
+            (1, 'webhook', 'given_up', 1);
+        insert into deliveries (id, channel, address, event, created_at)
+        values (gen_random_uuid(), 'mail', 'a@example.com', 'failed', now() - interval '1 minute'),
+            (gen_random_uuid(), 'mail', 'a@example.com', 'failed', now())
+        """
+    )
+    found = await scraped(world)
+    assert found["tawny_deliveries_total"] == {
+        ("mail", "delivered"): 5,
+        ("mail", "given_up"): 0,
+        ("webhook", "delivered"): 0,
+        ("webhook", "given_up"): 1,
+    }
+    assert found["tawny_delivery_tries_not_taken_total"] == {("mail",): 7, ("webhook",): 0}
+    assert found["tawny_deliveries_waiting"] == {("mail",): 2, ("webhook",): 0}
+    assert found["tawny_oldest_delivery_seconds"][("mail",)] == pytest.approx(60, abs=30)
+    assert found["tawny_oldest_delivery_seconds"][("webhook",)] == 0
+
+
 async def test_a_quiet_server_shows_zeros(world: World) -> None:
     found = await scraped(world)
     assert found["tawny_runs_waiting"] == {(name,): 0 for name in (*app.jobs, "revenuecat_sync")}

@@ -103,6 +103,25 @@ async def test_a_system_job_is_asked_for(admin: Admin, tmp_path: Path, conn: Con
     assert await conn.fetchval("select job_type from job_runs where id = $1 and team_id is null", UUID(run["run_id"])) == "sweep"
 
 
+async def test_it_says_what_waits_and_that_the_mail_server_is_down(
+    admin: Admin, tmp_path: Path, database_url: str, conn: Connection
+) -> None:
+    quiet = admin("deliveries")["mail"]
+    assert quiet == {"waiting": 0, "oldest_seconds": 0.0, "delivered": 0, "given_up": 0, "last_not_taken": None}
+    log = [{"at": "2026-03-04T05:06:07.000Z", "seconds": 0.1, "error": "ConnectionRefusedError"}]
+    await conn.execute(
+        "insert into deliveries (id, channel, address, event, log, created_at)"
+        " values (gen_random_uuid(), 'mail', 'a@example.com', 'failed', $1, now() - interval '1 hour')",
+        json.dumps(log),
+    )
+    told = tawny(tmp_path, "admin", "deliveries", TAWNY_DATABASE_URL=database_url)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "mail      1 wait, the oldest for 1 h; 0 delivered, 0 given up" in told.stdout
+    assert "ago: ConnectionRefusedError" in told.stdout
+    assert "Next: see to the mail server that TAWNY_SMTP_URL names." in told.stdout
+    assert "a@example.com" not in told.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

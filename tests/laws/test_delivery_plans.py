@@ -72,5 +72,10 @@ async def test_a_page_of_deliveries_reads_a_page(filled: Connection) -> None:
     assert await buffers(filled, queries.list_deliveries, **where, at_most="51") < 200
 
 
+async def test_what_waits_is_counted_without_what_was_delivered(filled: Connection) -> None:
+    assert await buffers(filled, queries.waiting, most="10000") < 600
+    assert await buffers(filled, queries.last_refusals, most="1000") < 600
+
+
 async def test_what_is_old_is_found_by_its_age(filled: Connection) -> None:
     assert await buffers(filled, queries.forget_deliveries, days="30", at_most="100") < 100

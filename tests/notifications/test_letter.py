@@ -23,6 +23,8 @@ from tawny.notifications.letter import Desk, letter
 ENDED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 RUN_ID, ID = UUID(int=7), UUID(int=9)
 DESK = Desk({"invoice_export": "Invoice export"}, "https://jobs.example.com")
+SETTINGS = "https://jobs.example.com/teams/acme/settings/mails"
+LINKS = [f"https://jobs.example.com/teams/acme/runs/{RUN_ID}", SETTINGS]
 WELL_FORMED = re.compile(r"=\?|Bcc:.*\n", re.IGNORECASE)
 
 
@@ -98,7 +100,18 @@ def test_a_mail_of_a_run_says_what_ran_how_it_ended_and_where_to_look() -> None:
     assert "2026-03-04 05:06:07 UTC" in mail.text
     for said in ("2 min 5 s", "30 of 120 (25 %)", "Exported 30 of 120", "march.csv", "Web shop", "Acme"):
         assert said in Page(mail.html or "").text
-    assert Page(mail.html or "").links == [f"https://jobs.example.com/teams/acme/runs/{RUN_ID}"]
+    assert Page(mail.html or "").links == LINKS
+
+
+def test_a_mail_says_where_its_reader_chooses_what_to_get() -> None:
+    assert message()["List-Unsubscribe"] == f"<{SETTINGS}>"
+    assert SETTINGS in part(message(), "plain")
+
+
+def test_an_alert_of_the_operator_has_no_such_page() -> None:
+    alert = message("failed", team=None, team_slug=None)
+    assert "List-Unsubscribe" not in alert
+    assert "Choose what" not in part(alert, "plain") + part(alert, "html")
 
 
 @pytest.mark.parametrize(("event", "verb"), [("completed", "completed"), ("failed", "failed"), ("cancelled", "was cancelled")])
@@ -189,7 +202,7 @@ def test_what_a_job_wrote_is_text_and_nothing_else(evil: str, place: str) -> Non
     page, usual = Page(html), Page(part(message("failed", error="x"), "html"))
     assert set(page.tags) <= set(usual.tags)
     assert set(page.attributes) <= set(usual.attributes)
-    assert page.links == [f"https://jobs.example.com/teams/acme/runs/{RUN_ID}"]
+    assert page.links == LINKS
     assert len(html) + len(text) < 25_000
 
 

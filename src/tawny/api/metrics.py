@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from tawny import history
+from tawny import history, notifications
 from tawny.api.answers import TextResponse
 from tawny.api.openapi import refusals
 from tawny.api.scrape import exposed
@@ -33,4 +33,5 @@ async def metrics(request: Request) -> TextResponse:
 async def _read(state: State) -> bytes:
     async with state.pool.acquire() as conn:
         found = await history.measure(conn, list(state.jobs))
-    return exposed(found, state.pool)
+        posting = await notifications.measure(conn)
+    return exposed(found, posting, state.pool)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from tawny import __version__
 from tawny.db.pool import Pool
 from tawny.history import Measures
+from tawny.notifications import Posting
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as Family
@@ -40,16 +41,28 @@ METRICS: Final[Mapping[str, Metric]] = {
     "tawny_worker_pulse_seconds": Metric(
         "gauge", "How long the last renewal of a worker took: the slowest and the average.", ("of",)
     ),
+    "tawny_deliveries_total": Metric(
+        "counter", "Messages that were delivered or given up; one that is sent once more counts again.", ("channel", "outcome")
+    ),
+    "tawny_delivery_tries_not_taken_total": Metric(
+        "counter", "Tries of messages that were not taken and are tried again.", ("channel",)
+    ),
+    "tawny_deliveries_waiting": Metric(
+        "gauge", "Messages that are not delivered yet, at most 10,000 of a channel.", ("channel",)
+    ),
+    "tawny_oldest_delivery_seconds": Metric(
+        "gauge", "How old the oldest message is that is not delivered yet; 0 when none waits.", ("channel",)
+    ),
     "tawny_api_connections": Metric("gauge", "Connections to the database that this process has, by use.", ("state",)),
     "tawny_build_info": Metric("gauge", "Always 1; the label says which version this process is.", ("version",)),
 }
 
 
-def exposed(found: Measures, pool: Pool) -> bytes:
+def exposed(found: Measures, posting: Posting, pool: Pool) -> bytes:
     """These measures, and those of this process, as text."""
     from prometheus_client import generate_latest  # imported when first used: it takes 40 ms
 
-    return generate_latest(_Collected(_families(found, pool)))
+    return generate_latest(_Collected([*_families(found), *_of_messages(posting), *_of_process(pool)]))
 
 
 class _Collected:
@@ -62,7 +75,7 @@ class _Collected:
         return self._families
 
 
-def _families(found: Measures, pool: Pool) -> Iterable[Family]:
+def _families(found: Measures) -> Iterable[Family]:
     yield _family("tawny_runs_total", {(t.job_type, t.outcome): t.runs for t in found.totals})
     yield _durations(found)
     yield _family("tawny_runs_waiting", {(q.job_type,): q.waiting for q in found.queues})
@@ -70,6 +83,18 @@ def _families(found: Measures, pool: Pool) -> Iterable[Family]:
     yield _family("tawny_oldest_waiting_seconds", {(): max((q.oldest_seconds for q in found.queues), default=0.0)})
     yield _family("tawny_workers", {(): found.workers})
     yield _family("tawny_worker_pulse_seconds", {("slowest",): found.slowest_pulse, ("average",): found.average_pulse})
+
+
+def _of_messages(posting: Posting) -> Iterable[Family]:
+    ends = [one for one in posting.brought if one.outcome != "not_taken"]
+    tries = [one for one in posting.brought if one.outcome == "not_taken"]
+    yield _family("tawny_deliveries_total", {(one.channel, one.outcome): one.tries for one in ends})
+    yield _family("tawny_delivery_tries_not_taken_total", {(one.channel,): one.tries for one in tries})
+    yield _family("tawny_deliveries_waiting", {(one.channel,): one.waiting for one in posting.waiting})
+    yield _family("tawny_oldest_delivery_seconds", {(one.channel,): one.oldest_seconds for one in posting.waiting})
+
+
+def _of_process(pool: Pool) -> Iterable[Family]:
     yield _family("tawny_api_connections", {("used",): pool.used, ("idle",): pool.idle})
     yield _family("tawny_build_info", {(__version__,): 1})
 

@@ -206,6 +206,15 @@ def system_runs(
         print("No system job has run yet. Next: `tawny admin run-system TYPE` asks for a run.")
 
 
+@app.command()
+def deliveries(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Show how many mails and posts to webhooks wait, since when, and why."""
+    from tawny.cli.deliveries import look, told
+
+    found = _do(load_settings(data_dir=data_dir), look)
+    print(json.dumps(found) if as_json else told(found))
+
+
 def _lifetime(text: str) -> timedelta:
     from tawny.config import duration
 

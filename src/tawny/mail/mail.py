@@ -25,6 +25,7 @@ class Mail:
 
     `gist` is what the operator is told where there is no mail server: the one thing in the mail that somebody waits for. `id` is
     the same for a mail that is sent again, so that whoever gets both can tell; unless given, each sending has another.
+    `settings` is the address of the page where whoever gets it says what they want to get; mail programs show it.
     """
 
     to: str
@@ -33,6 +34,7 @@ class Mail:
     gist: str = field(repr=False)
     html: str | None = field(default=None, repr=False)
     id: UUID | None = None
+    settings: str | None = None
 
 
 def message_of(mail: Mail, sender: str) -> EmailMessage:
@@ -44,6 +46,8 @@ def message_of(mail: Mail, sender: str) -> EmailMessage:
     message["Date"] = format_datetime(datetime.now(UTC))
     domain = sender.rpartition("@")[2]
     message["Message-ID"] = f"<{mail.id}@{domain}>" if mail.id else make_msgid(domain=domain)
+    if mail.settings is not None:
+        message["List-Unsubscribe"] = f"<{mail.settings}>"
     # Nobody's holiday notice is wanted.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)

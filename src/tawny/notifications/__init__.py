@@ -16,6 +16,7 @@ from tawny.notifications.deliveries import (
 from tawny.notifications.events import RUN_EVENTS, RunEvent
 from tawny.notifications.forget import forget_deliveries
 from tawny.notifications.letter import Desk
+from tawny.notifications.measures import Brought, Posting, Refusal, Waiting, last_refusals, measure
 from tawny.notifications.preferences import find_preferences, set_preferences
 from tawny.notifications.target import Target, check_target
 from tawny.notifications.webhooks import (
@@ -40,6 +41,7 @@ __all__ = [
     "OVERLAP_HOURS",
     "OVERLAP_MOST",
     "RUN_EVENTS",
+    "Brought",
     "ByMail",
     "ByWebhook",
     "Courier",
@@ -49,9 +51,12 @@ __all__ = [
     "Posted",
     "PostedInFull",
     "PostedPage",
+    "Posting",
+    "Refusal",
     "RunEvent",
     "Target",
     "TeamWebhook",
+    "Waiting",
     "check_target",
     "count_against_webhook",
     "count_unreadable",
@@ -61,8 +66,10 @@ __all__ = [
     "find_preferences",
     "find_webhook",
     "forget_deliveries",
+    "last_refusals",
     "list_deliveries",
     "list_webhooks",
+    "measure",
     "redeliver",
     "reencrypt",
     "rotate_secret",

@@ -36,6 +36,10 @@ class Desk:
         """The page of a run; a system run has none, since it is of no team."""
         return f"{self.base_url}/teams/{run.team_slug}/runs/{run.id}" if run.team_slug else None
 
+    def settings(self, run: EndedRun) -> str | None:
+        """The page where its reader says what to be mailed about."""
+        return f"{self.base_url}/teams/{run.team_slug}/settings/mails" if run.team_slug else None
+
 
 def letter(delivery: Delivery, desk: Desk) -> Mail:
     """The mail of a delivery. Sent again it is the same mail under the same id; that of a run is the run's."""
@@ -60,6 +64,7 @@ def _of_run(delivery: Delivery, run: EndedRun, desk: Desk) -> Mail:
         "more": max(0, len(run.result or {}) - _SHOWN),
         "link": desk.link(run),
         "why": _why(run),
+        "settings": desk.settings(run),
     }
     subject = f"{headline} · {words.line(run.project, 60)}" if run.project else headline
     return _mail(delivery, subject, facts)
@@ -107,6 +112,7 @@ def _of_webhook(delivery: Delivery, webhook: Webhook) -> Mail:
         "more": 0,
         "link": None,
         "why": "You get this because you are an admin of this team. Nothing is posted to it until somebody enables it again.",
+        "settings": None,
     }
     return _mail(delivery, f"{facts['headline']} · {words.line(delivery.team or '', 60)}", facts)
 
@@ -119,6 +125,7 @@ def _mail(delivery: Delivery, subject: str, facts: Mapping[str, Any]) -> Mail:
         f"mail to {delivery.address}: {subject}",
         html=_templates().get_template("news.html").render(facts),
         id=delivery.run.id if delivery.run else delivery.id,
+        settings=facts["settings"],
     )
 
 

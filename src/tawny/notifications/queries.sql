@@ -111,14 +111,64 @@ returning d.id;
 -- name: end_try(id, tries, status, delay, unsure, entry, request)$
 -- scope: system (guarded by the try that only its own courier has begun)
 -- No row: another try has begun, since this one was taken for dead.
-update deliveries
-set status = :status::text, trying = false, unsure = unsure + :unsure::integer,
-    due_at = clock_timestamp() + make_interval(secs => :delay),
-    request = coalesce(:request::text, request),
-    log = case when jsonb_array_length(log) < 20 then log else log - 0 end || :entry::text::jsonb,
-    ended_at = case when :status::text <> 'pending' then date_trunc('milliseconds', clock_timestamp()) end
-where id = :id and tries = :tries and trying
-returning id;
+with ended as (
+    update deliveries
+    set status = :status::text, trying = false, unsure = unsure + :unsure::integer,
+        due_at = clock_timestamp() + make_interval(secs => :delay),
+        request = coalesce(:request::text, request),
+        log = case when jsonb_array_length(log) < 20 then log else log - 0 end || :entry::text::jsonb,
+        ended_at = case when :status::text <> 'pending' then date_trunc('milliseconds', clock_timestamp()) end
+    where id = :id and tries = :tries and trying
+    returning id, channel, case status when 'delivered' then 'delivered' when 'failed' then 'given_up' else 'not_taken' end as outcome
+),
+counted as (
+    insert into delivery_totals as t (shard, channel, outcome, tries)
+    select my_shard(), channel, outcome, 1 from ended
+    on conflict (shard, channel, outcome) do update set tries = t.tries + 1
+)
+select id from ended;
+
+-- name: totals()
+-- scope: system (the operator's numbers, which name no team)
+select c.channel, o.outcome, coalesce(sum(t.tries), 0)::bigint as tries
+from (values ('mail'), ('webhook')) as c (channel)
+cross join (values ('delivered'), ('given_up'), ('not_taken')) as o (outcome)
+left join delivery_totals as t on t.channel = c.channel and t.outcome = o.outcome
+group by c.channel, o.outcome
+order by c.channel, o.outcome;
+
+-- name: waiting(most)
+-- scope: system (the operator's numbers, which name no team)
+-- Looks at so many messages of each channel at most, those that are due next.
+select c.channel, w.waiting, w.oldest_seconds
+from (values ('mail'), ('webhook')) as c (channel)
+cross join lateral (
+    select count(*) as waiting, coalesce(extract(epoch from clock_timestamp() - min(d.created_at)), 0)::float8 as oldest_seconds
+    from (
+        select p.created_at from deliveries as p
+        where p.channel = c.channel and p.status = 'pending'
+        order by p.due_at, p.id
+        limit :most
+    ) as d
+) as w;
+
+-- name: last_refusals(most)
+-- scope: system (the operator is told why messages wait)
+-- Of the messages that are due next, so many of each channel: what came of the try that ended last.
+select c.channel, r.entry ->> 'at' as at, r.entry ->> 'error' as error, (r.entry ->> 'status')::integer as status
+from (values ('mail'), ('webhook')) as c (channel)
+cross join lateral (
+    select d.entry
+    from (
+        select p.log -> -1 as entry from deliveries as p
+        where p.channel = c.channel and p.status = 'pending'
+        order by p.due_at, p.id
+        limit :most
+    ) as d
+    where d.entry is not null
+    order by d.entry ->> 'at' desc
+    limit 1
+) as r;
 
 -- name: find_preferences(team_id, user_id)$
 select mail_events from preferences where team_id = :team_id and user_id = :user_id;
