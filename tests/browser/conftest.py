@@ -146,7 +146,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("town")
     shutil.copy(Path(__file__).with_name("author.py"), folder)
-    with Serving(folder, "--port", "0", "--app", "author:app", command="serve") as serving:
+    with Serving(folder, "--port", "0", "--app", "author:app", command="serve", TAWNY_PRIVATE_WEBHOOKS="on") as serving:
         yield serving.wait_until_up()
 
 

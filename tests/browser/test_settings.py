@@ -11,7 +11,7 @@ from tests.browser.conftest import Town
 
 pytestmark = pytest.mark.walk
 
-TABS = ("", "/projects", "/keys", "/mails", "/audit-log")
+TABS = ("", "/projects", "/keys", "/webhooks", "/mails", "/audit-log")
 
 
 def test_a_key_is_copied_when_it_is_made_and_revoked_after_a_question(town: Town) -> None:

@@ -155,10 +155,13 @@ def test_a_mail_sent_again_has_the_same_id_and_another_run_another() -> None:
 
 def test_a_mail_of_a_webhook_says_which_one_and_why() -> None:
     hook = Webhook(UUID(int=3), "Deploy bot", "json", False, "3 messages in a row were not taken: answer 500", {})
-    mail = letter(Delivery(ID, 1, "mail", "webhook_disabled", "ann@example.com", "Acme", ENDED, None, hook), DESK)
+    mail = letter(Delivery(ID, 1, "mail", "webhook_disabled", "ann@example.com", "Acme", ENDED, None, hook, "acme"), DESK)
     assert (mail.subject, mail.id) == ("The webhook Deploy bot was disabled · Acme", ID)
     assert "answer 500" in mail.text
     assert "answer 500" in (mail.html or "")
+    link = f"https://jobs.example.com/teams/acme/settings/webhooks/{hook.id}"
+    assert link in mail.text
+    assert Page(mail.html or "").links == [link]
 
 
 @pytest.mark.parametrize(("name", "html"), list(pages()), ids=lambda value: value if value.endswith(".html") else "")

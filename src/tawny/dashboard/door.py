@@ -18,6 +18,7 @@ from tawny.dashboard import (
     mails,
     members,
     overview,
+    posts,
     projects,
     run,
     runs,
@@ -27,6 +28,7 @@ from tawny.dashboard import (
     static,
     subscribers,
     trigger,
+    webhooks,
     workers,
 )
 from tawny.dashboard.page import Page, served
@@ -48,6 +50,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *members.PAGES,
     *projects.PAGES,
     *keys.PAGES,
+    *webhooks.PAGES,
+    *posts.PAGES,
     *mails.PAGES,
     *audit_log.PAGES,
 )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tawny.access import VIEW_AUDIT_LOG, VIEW_MEMBERS, VIEW_PROJECTS, WRITE_KEYS, WRITE_OWN_PREFERENCES, Operation
+from tawny.access import (
+    VIEW_AUDIT_LOG,
+    VIEW_MEMBERS,
+    VIEW_PROJECTS,
+    WRITE_KEYS,
+    WRITE_NOTIFICATIONS,
+    WRITE_OWN_PREFERENCES,
+    Operation,
+)
 from tawny.dashboard.page import TEAM
 from tawny.dashboard.reply import Reply
 from tawny.dashboard.visit import Visit
@@ -28,6 +36,7 @@ TABS: Final = (
     Tab("Members", "settings", VIEW_MEMBERS),
     Tab("Projects", "settings/projects", VIEW_PROJECTS),
     Tab("Agent keys", "settings/keys", WRITE_KEYS),
+    Tab("Webhooks", "settings/webhooks", WRITE_NOTIFICATIONS),
     Tab("Your mails", "settings/mails", WRITE_OWN_PREFERENCES),
     Tab("Audit log", "settings/audit-log", VIEW_AUDIT_LOG),
 )

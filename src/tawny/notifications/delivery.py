@@ -60,6 +60,7 @@ class Delivery:
     created_at: datetime
     run: EndedRun | None
     webhook: Webhook | None
+    team_slug: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def delivery_of(row: Mapping[str, Any]) -> Delivery:
         created_at=row["created_at"],
         run=_run_of(row) if row["job_type"] else None,
         webhook=_webhook_of(row) if row["format"] else None,
+        team_slug=row["team_slug"],
     )
 
 

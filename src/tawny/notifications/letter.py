@@ -46,7 +46,7 @@ def letter(delivery: Delivery, desk: Desk) -> Mail:
     if delivery.run is not None:
         return _of_run(delivery, delivery.run, desk)
     if delivery.webhook is not None:
-        return _of_webhook(delivery, delivery.webhook)
+        return _of_webhook(delivery, delivery.webhook, desk)
     raise LookupError("a mail about nothing")
 
 
@@ -63,6 +63,7 @@ def _of_run(delivery: Delivery, run: EndedRun, desk: Desk) -> Mail:
         "result": _result(run),
         "more": max(0, len(run.result or {}) - _SHOWN),
         "link": desk.link(run),
+        "press": "Open the run",
         "why": _why(run),
         "settings": desk.settings(run),
     }
@@ -98,7 +99,7 @@ def _why(run: EndedRun) -> str:
     return "You get this because a mail was asked for when the run was triggered, by you or with a key of yours."
 
 
-def _of_webhook(delivery: Delivery, webhook: Webhook) -> Mail:
+def _of_webhook(delivery: Delivery, webhook: Webhook, desk: Desk) -> Mail:
     name = words.line(webhook.name, 80)
     facts = {
         "event": "failed",
@@ -110,7 +111,8 @@ def _of_webhook(delivery: Delivery, webhook: Webhook) -> Mail:
         "error": words.lines(webhook.disabled_because or "", _ERROR),
         "result": {},
         "more": 0,
-        "link": None,
+        "link": f"{desk.base_url}/teams/{delivery.team_slug}/settings/webhooks/{webhook.id}",
+        "press": "Open the webhook",
         "why": "You get this because you are an admin of this team. Nothing is posted to it until somebody enables it again.",
         "settings": None,
     }
