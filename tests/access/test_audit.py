@@ -44,6 +44,7 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "notifications.count_unreadable": lambda o: notifications.count_unreadable(o.conn, Actor.host(), KEYRING),
     "notifications.find_delivery": lambda o: notifications.find_delivery(o.conn, o.owner, o.team_id, uuid4(), uuid4()),
     "notifications.find_webhook": lambda o: notifications.find_webhook(o.conn, o.owner, o.team_id, uuid4()),
+    "notifications.last_refusals": lambda o: notifications.last_refusals(o.conn, HOST),
     "notifications.list_deliveries": lambda o: notifications.list_deliveries(
         o.conn, o.owner, o.team_id, uuid4(), after=None, limit=5
     ),

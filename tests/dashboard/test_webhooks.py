@@ -147,7 +147,7 @@ async def test_a_post_shows_what_was_sent_and_answered_and_is_sent_again(site: S
     assert '{"type": "webhook.test"}' in page
     answer = await site.post(f"{one}/redeliver")
     assert answer.headers["location"] == f"{site.team}/{at}"
-    assert "Tried again A test 1" in said(await site.get(at))
+    assert "Tries again A test 1" in said(await site.get(at))
     assert "Post it again" not in said(await site.get(one))
     assert (await site.post(f"{one}/redeliver")).status_code == 409
 
