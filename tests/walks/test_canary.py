@@ -83,7 +83,7 @@ def url(scratch_url: str) -> str:
 def town(tmp_path: Path, url: str) -> Iterator[Town]:
     """A server on its first start that writes mails into files, and talks to a RevenueCat that knows none of its keys."""
     with fake_revenuecat(Options(customers=1)) as fake:
-        settings = OF_THE_OPERATOR | {"TAWNY_DATABASE_URL": url} | reaching(fake)
+        settings = OF_THE_OPERATOR | {"TAWNY_DATABASE_URL": url, "TAWNY_PRIVATE_WEBHOOKS": "on"} | reaching(fake)
         del settings["TAWNY_SMTP_URL"]
         with serving(tmp_path / "first", settings) as running:
             yield Town(running, url)
@@ -109,7 +109,8 @@ def test_no_secret_comes_out_again(town: Town, tmp_path: Path, url: str) -> None
     fail_to_sign_in(town)
     show_bad_credentials(town)
     team_id, project_id = re.findall(r'" \(([0-9a-f-]{36})\)', town.serving.out)
-    use_keys(town, first_key, team_id)
+    owner = use_keys(town, first_key, team_id)
+    post_somewhere(town, owner, team_id)
     connect(town, first_key, project_id)
     put_secrets_in_wrong_places(town, first_key, team_id, project_id)
     run_something(town, first_key, team_id, project_id)
@@ -155,7 +156,7 @@ def rows(url: str) -> list[str]:
         conn = await asyncpg.connect(url)
         try:
             tables = await conn.fetch("select schemaname, tablename from pg_tables where schemaname = 'public'")
-            assert {"users", "api_keys", "sessions", "sign_in_codes", "integrations", "job_runs", "audit_log"} <= {
+            assert {"users", "api_keys", "sessions", "sign_in_codes", "integrations", "webhooks", "job_runs", "audit_log"} <= {
                 table["tablename"] for table in tables
             }
             return [row[0] for table in tables for row in await conn.fetch(f'select t::text from "{table["tablename"]}" as t')]
@@ -219,8 +220,8 @@ def show_bad_credentials(town: Town) -> None:
         town.ask("DELETE", f"/healthz?{name}={town.secret(f'{name} in a query')}", 405)
 
 
-def use_keys(town: Town, key: str, team_id: str) -> None:
-    """Keys that a user makes, one of which is revoked."""
+def use_keys(town: Town, key: str, team_id: str) -> str:
+    """Keys that a user makes, one of which is revoked; returns the token of that user."""
     settings = {"TAWNY_SECRET": OF_THE_OPERATOR["TAWNY_SECRET"], "TAWNY_DATABASE_URL": town.url}
     made = tawny(town.serving.folder, "admin", "token", "you@localhost", "--json", **settings)
     owner = town.secret("token of the host", json.loads(made.stdout)["token"])
@@ -234,6 +235,28 @@ def use_keys(town: Town, key: str, team_id: str) -> None:
     town.ask("GET", path, 200, **bearer(owner))
     town.ask("GET", path, 403, **bearer(key))
     town.ask("POST", path, 400, json={"name": "x", "permissions": [town.secret("permission")]}, **bearer(owner))
+    return owner
+
+
+def post_somewhere(town: Town, owner: str, team_id: str) -> None:
+    """A webhook whose url is a password, where nobody listens, with two secrets that sign."""
+    path, url = f"/v1/teams/{team_id}/webhooks", f"http://127.0.0.1:9/{town.secret('url of a webhook')}"
+    made = town.ask("POST", path, 201, json={"name": "Bot", "url": url}, shown=True, **bearer(owner)).json()
+    at = f"{path}/{made['id']}"
+    rotated = town.ask("POST", f"{at}/rotate-secret", 200, shown=True, **bearer(owner)).json()
+    for what, secret in (("old secret", made["secret"]), ("secret", rotated["secret"])):
+        town.secret(f"{what} of a webhook", secret.removeprefix("whsec_"))
+    for wrong in (f"ftp://127.0.0.1/{town.secret('wrong url')}", f"http://me:{town.secret('password in a url')}@127.0.0.1/"):
+        town.ask("PATCH", at, 400, json={"url": wrong}, **bearer(owner))
+    sent = town.ask("POST", f"{at}/test", 201, **bearer(owner)).json()
+
+    def tried() -> bool:
+        found = town.ask("GET", f"{at}/deliveries/{sent['id']}", 200, **bearer(owner)).json()
+        return bool(found["log"])
+
+    eventually(tried, PATIENCE)
+    for where in (path, at, f"{at}/deliveries", f"/v1/teams/{team_id}/audit-logs"):
+        town.ask("GET", where, 200, **bearer(owner))
 
 
 def connect(town: Town, key: str, project_id: str) -> None:
