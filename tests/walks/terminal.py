@@ -56,7 +56,7 @@ class Foreground(Serving):
         self._out = self._err = screen
         with screen.open("w") as shown:
             self.process = subprocess.Popen(
-                ["sh", "-ec", f"exec {command}"],
+                ["sh", "-ec", f"exec env {command}"],
                 cwd=folder,
                 env=environment(**settings),
                 stdin=subprocess.DEVNULL,

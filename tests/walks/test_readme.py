@@ -26,6 +26,7 @@ pytestmark = pytest.mark.walk
 
 ROOT = Path(__file__).parents[2]
 PRINTED_PORT = "8585"
+PRINTED_FAKE_PORT = "8586"
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\b\d+\b")
 
@@ -54,7 +55,7 @@ class Newcomer:
         self._readme = readme
         self._terminals = terminals
         self._say = say
-        self._settings = {"TAWNY_PORT": port}  # the only thing that is not as printed: that port may be taken here
+        self._settings = {"TAWNY_PORT": port}  # ports are the only thing that is not as printed: those may be taken here
         self._shell = terminals.enter_context(Shell(clone))
         self._server: Serving
 
@@ -139,6 +140,22 @@ class Newcomer:
         self._say(f"scripts/venv with nothing to do: {seconds:.3f} s of processor time")
         assert seconds < 1
 
+    def syncs_from_revenuecat(self) -> None:
+        self._start(self._readme.next("sh"), "revenuecat").wait_for("Ctrl-C stops it.")
+        self._server.press_ctrl_c()
+        assert self._server.ended() == 0
+        self._server = self._start(self._readme.next("sh"), "talks to it").wait_until_up()
+        assert "Connected to revenuecat" in self._type_next()
+        sync = self._readme.next("sh")
+        with self._timed("a sync of 60 customers"):
+            said = self._shell.type(sync)
+        assert_shows(self._readme.next("text"), said)
+        first = json.loads(said[said.index("{") :])
+        assert first["synced"] == first["total"] == 60 - first["skipped_anonymous"] > 40
+        said = self._shell.type(sync)
+        again = json.loads(said[said.index("{") :])
+        assert (again["unchanged"], again["requests"]) == (first["total"], 2)
+
     def adds_a_worker(self) -> None:
         worker = self._start(self._readme.next("sh"), "third").wait_for("enlisted")
         worker.press_ctrl_c()
@@ -194,7 +211,9 @@ def free_port() -> int:
 def test_the_readme_works_as_printed(tmp_path: Path, say: Callable[[str], None]) -> None:
     clone = fresh_clone(tmp_path / "tawny")
     port = str(free_port())
-    readme = Readme((clone / "README.md").read_text().replace(PRINTED_PORT, port))
+    fake_port = str(free_port())
+    printed = (clone / "README.md").read_text().replace(PRINTED_PORT, port).replace(PRINTED_FAKE_PORT, fake_port)
+    readme = Readme(printed.replace("dev-revenuecat", f"dev-revenuecat --port {fake_port}"))
     with ExitStack() as terminals:
         newcomer = Newcomer(clone, readme, terminals, say, port)
         newcomer.starts_the_server()
@@ -202,5 +221,6 @@ def test_the_readme_works_as_printed(tmp_path: Path, say: Callable[[str], None])
         newcomer.watches_a_run()
         newcomer.cancels_one()
         newcomer.serves_a_job_of_their_own()
+        newcomer.syncs_from_revenuecat()
         newcomer.adds_a_worker()
         newcomer.reads_how_to_test()
