@@ -235,7 +235,7 @@ async def test_without_the_right_key_nothing_is_posted_and_it_is_tried_again() -
         assert "key" in (outcome.error or "")
 
 
-EVIL = "<!channel> *bold* `code` <https://evil.example|here> & \r\nline \u202e \x00"
+EVIL = "<!channel> @here [x](https://evil.example) *bold* `code` <https://evil.example|here> & \r\nline \u202e \x00"
 
 
 async def test_a_message_for_slack_is_plain_text_whatever_a_job_wrote(receiver: Receiver) -> None:
@@ -247,6 +247,8 @@ async def test_a_message_for_slack_is_plain_text_whatever_a_job_wrote(receiver: 
     assert set(sent) == {"text", "blocks"}
     assert "<" not in sent["text"]
     assert "&lt;!channel&gt;" in sent["text"]
+    assert "@here" not in sent["text"]
+    assert "](" not in sent["text"]
     *texts, button = sent["blocks"]
     assert {block["text"]["type"] for block in texts} == {"plain_text"}
     assert all("\u202e" not in block["text"]["text"] and "\x00" not in block["text"]["text"] for block in texts)
@@ -258,7 +260,8 @@ async def test_a_message_for_slack_says_what_ended_and_how(receiver: Receiver) -
         await poster()(delivery(receiver.url, format="slack"))
         await poster()(delivery(receiver.url, format="slack", event="test"))
     told, test = (json.loads(post.body) for post in receiver.posts)
-    assert told["text"] == "✅ Invoice export completed"
+    link = f"https://jobs.example.com/teams/acme/runs/{run().id}"
+    assert told["text"] == f"✅ Invoice export completed · Web shop · 2 min 5 s\n{link}", "for what shows no blocks"
     lines = told["blocks"][1]["text"]["text"].split("\n")
     assert lines == ["Project: Web shop", "Took: 2 min 5 s", "Progress: 30 of 120 (25 %)", "exported: 30", "file: march.csv"]
     assert test["text"] == "Test of the webhook Deploy bot"

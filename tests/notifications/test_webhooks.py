@@ -21,6 +21,7 @@ from tawny.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from tawny.notifications import ByWebhook, Courier, NewWebhook, count_against_webhook
 from tawny.notifications.deliveries import GIVEN_UP_AT_MOST
 from tawny.notifications.delivery import Delivery, Outcome
+from tawny.notifications.pauses import WEBHOOK_TRIES
 from tawny.notifications.target import read_url
 from tawny.notifications.webhooks import MOST
 
@@ -295,6 +296,22 @@ async def test_what_is_due_when_a_webhook_is_disabled_is_given_up_and_not_held_a
         (row,) = await ended(street, 1)
     assert row["status"] == "failed"
     assert await street.conn.fetchval("select given_up from webhooks") == 0
+
+
+async def test_what_is_posted_once_more_by_hand_does_not_count_against_the_webhook(street: Street) -> None:
+    hook = (await made(street)).webhook
+    where = (street.conn, street.olive, street.team_id, hook.id)
+    posted = await notifications.send_test(*where)
+    await street.conn.execute("update deliveries set status = 'failed', ended_at = now(), tries = $1", WEBHOOK_TRIES)
+    async with working(street, Refuses()):
+        for again in range(1, GIVEN_UP_AT_MOST + 2):
+            await notifications.redeliver(*where, posted.id)
+            await until(
+                lambda: street.conn.fetchval("select tries = $1 and not trying from deliveries", WEBHOOK_TRIES + again),  # noqa: B023
+                "it was tried again",
+            )
+    assert await street.conn.fetchval("select given_up from webhooks") == 0
+    assert (await notifications.find_webhook(*where)).enabled
 
 
 async def test_a_message_is_posted_once_more_under_its_id(street: Street) -> None:

@@ -33,7 +33,10 @@ def _json(delivery: Delivery) -> str:
 
 
 def _message(delivery: Delivery, desk: Desk) -> dict[str, Any]:
-    """Everything that a job or a team wrote is plain text, in which nothing is marked up, linked or called by its name."""
+    """Everything that a job or a team wrote is plain text, in which nothing is marked up, linked or called by its name.
+
+    What shows no blocks shows the `text`, which has nothing that a job wrote.
+    """
     if delivery.run is None:
         name = words.line(delivery.webhook.name if delivery.webhook else "", 80)
         return {"text": _escaped(f"Test of the webhook {name}"), "blocks": [_plain(f"Test of the webhook {name}")]}
@@ -41,7 +44,14 @@ def _message(delivery: Delivery, desk: Desk) -> dict[str, Any]:
     headline = f"{_ICONS[delivery.event]} {desk.label(run.job_type)} {verb}"
     blocks = [_plain(headline), _plain("\n".join(_lines(run)))]
     link = desk.link(run)
-    return {"text": _escaped(headline), "blocks": [*blocks, *([_button(link)] if link else [])]}
+    return {"text": _text(run, headline, link), "blocks": [*blocks, *([_button(link)] if link else [])]}
+
+
+def _text(run: EndedRun, headline: str, link: str | None) -> str:
+    project = words.line(run.project, 80) if run.project else None
+    took = words.duration(run.seconds) if run.seconds is not None else None
+    said = _escaped(" · ".join(part for part in (headline, project, took) if part))
+    return f"{said}\n{link}" if link else said
 
 
 _ICONS: Final = {"completed": "✅", "failed": "❌", "cancelled": "⏹"}
@@ -70,8 +80,12 @@ def _button(link: str) -> dict[str, Any]:
 
 
 def _escaped(text: str) -> str:
-    """For the line that is shown where there is no room for blocks; there `<…>` would be a link or call somebody."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """For the line that is shown where there is no room for blocks, or none are known.
+
+    There `<…>` and `[…](…)` would be a link, and `@…` or `<!…>` call somebody.
+    """
+    harmless = text.replace("@", "@\u200b").replace("](", "]\u200b(")
+    return harmless.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def now() -> int:

@@ -14,6 +14,7 @@ from tawny.db.ids import uuid7
 from tawny.db.pool import Connection
 from tawny.errors import Conflict, NotFound
 from tawny.notifications.delivery import Delivery, Outcome
+from tawny.notifications.pauses import WEBHOOK_TRIES
 from tawny.notifications.statements import queries
 from tawny.notifications.webhooks import TeamWebhook, find_webhook
 
@@ -111,13 +112,16 @@ def _posted(row: Mapping[str, Any]) -> Posted:
 
 
 async def count_against_webhook(tx: Connection, delivery: Delivery, outcome: Outcome, ended: bool) -> None:
-    """Remember of a webhook whether messages are taken there; disable it, and tell the team's admins, when none is."""
+    """Remember of a webhook whether messages are taken there; disable it, and tell the team's admins, when none is.
+
+    What somebody has posted once more by hand, after all its tries, counts for it and not against it.
+    """
     webhook = delivery.webhook
     if delivery.channel != "webhook" or webhook is None or not webhook.open:
         return
     if outcome.taken:
         await queries.webhook_took(tx, id=webhook.id)
-    elif ended:
+    elif ended and delivery.tries <= WEBHOOK_TRIES:
         because = f"{GIVEN_UP_AT_MOST} messages in a row were not taken. The last time: {_why(outcome)}."
         await queries.webhook_gave_up(tx, id=webhook.id, at_most=GIVEN_UP_AT_MOST, because=because)
 
