@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -70,6 +73,61 @@ def test_who_triggered_a_run_is_mailed_how_it_ended(tmp_path: Path, wrong: bool,
     assert re.search(rf"{address}/teams/[a-z0-9-]+/runs/{run['id']}\s", text.get_content())
     assert ("The fourth file is gone" in text.get_content()) == wrong
     assert "Traceback" not in serving.out + serving.err
+
+
+@contextmanager
+def mail_server(port: int, folder: Path) -> Iterator[None]:
+    """A mail server as a process of its own, which keeps what it takes as files in `folder/new`."""
+    command = [
+        "-m",
+        "aiosmtpd",
+        "--nosetuid",
+        "--listen",
+        f"127.0.0.1:{port}",
+        "--class",
+        "aiosmtpd.handlers.Mailbox",
+        str(folder),
+    ]
+    process = subprocess.Popen([sys.executable, *command], stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_a_mail_server_that_is_down_delays_a_mail_and_the_operator_sees_that(tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(JOBS)
+    port, taken = free_port(), tmp_path / "taken"
+    smtp = {"TAWNY_SMTP_URL": f"smtp://127.0.0.1:{port}"}
+
+    def waiting() -> Any:
+        told = tawny(tmp_path, "admin", "deliveries", "--json")
+        assert told.returncode == 0, told.stderr
+        return json.loads(told.stdout)["mail"]
+
+    with Serving(tmp_path, "--port", "0", "--app", "jobs:app", **smtp) as serving:
+        run = trigger(serving.wait_until_up())
+        eventually(lambda: waiting()["last_not_taken"] is not None, PATIENCE)
+        found = waiting()
+        assert (found["waiting"], found["delivered"], found["last_not_taken"]["error"]) == (1, 0, "SMTPConnectError")
+        ended = serving.get(f"/v1/jobs/{run['id']}", serving.key).json()["job_run"]
+        assert ended["status"] == "completed", "it does not wait for a mail"
+        with mail_server(port, taken):
+            eventually(lambda: taken.exists() and any((taken / "new").iterdir()), PATIENCE)
+            eventually(lambda: waiting()["delivered"] == 1, PATIENCE)
+    assert waiting()["waiting"] == 0
+    (path,) = (taken / "new").iterdir()
+    mail = BytesParser(policy=default).parsebytes(path.read_bytes())
+    assert mail["Message-ID"] == f"<{run['id']}@localhost>"
+    assert mail["To"] == "you@localhost"
+    assert mail["List-Unsubscribe"].endswith("/settings/mails>")
 
 
 @contextmanager
