@@ -71,6 +71,16 @@ async def test_a_type_that_fails_leads_to_its_failures(site: Site) -> None:
     assert f'href="{site.team}/errors?job_type=import&amp;since=24h">See the failures' in page.text
 
 
+async def test_a_webhook_that_tawny_disabled_leads_to_its_page(site: Site) -> None:
+    await site.post("settings/webhooks", name="Bot", url="https://8.8.8.8/", format="json", events=["failed"])
+    assert "webhook" not in said(await site.get("overview"))
+    await site.world.conn.execute("update webhooks set enabled = false, disabled_because = '3 messages were not taken.'")
+    page = await site.get("overview")
+    assert "The webhook “Bot” is disabled 3 messages were not taken. See the webhook" in said(page)
+    webhook_id = await site.world.conn.fetchval("select id from webhooks")
+    assert f'href="{site.team}/settings/webhooks/{webhook_id}">See the webhook' in page.text
+
+
 async def test_htmx_is_sent_the_numbers_alone(site: Site) -> None:
     part = await site.fragment("overview")
     assert "<html" not in part.text

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from tawny.dashboard.words import short
 from tawny.history import OfType, Stats
+from tawny.notifications import TeamWebhook
 
 FAILING: Final = 0.2
 """From which share on failures of a job type are no longer usual."""
@@ -16,7 +17,7 @@ ENOUGH: Final = 5
 WAITS_LONG: Final = 60
 """Seconds for which a run may be due before somebody is told."""
 
-Kind = Literal["no_worker", "failing", "not_taken", "backlog"]
+Kind = Literal["no_worker", "failing", "not_taken", "backlog", "webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,12 @@ def needs_attention(stats: Stats) -> list[Need]:
     return sorted(found, key=lambda need: _URGENCY.index(need.kind))
 
 
-_URGENCY: Final[tuple[Kind, ...]] = ("no_worker", "not_taken", "failing", "backlog")
+def of_webhook(webhook: TeamWebhook) -> Need:
+    """That Tawny has disabled this webhook."""
+    return Need("webhook", None, f"The webhook “{webhook.name}” is disabled", webhook.disabled_because or "")
+
+
+_URGENCY: Final[tuple[Kind, ...]] = ("no_worker", "not_taken", "failing", "backlog", "webhook")
 
 
 def _workers(stats: Stats) -> Iterator[Need]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tawny import history
-from tawny.access import LIST_RUNS
-from tawny.dashboard.attention import Need, needs_attention
+from tawny import history, notifications
+from tawny.access import LIST_RUNS, WRITE_NOTIFICATIONS
+from tawny.dashboard.attention import Need, needs_attention, of_webhook
 from tawny.dashboard.page import TEAM, page
 from tawny.dashboard.reply import Reply
 from tawny.dashboard.runs import team_job_types
 from tawny.dashboard.visit import Visit
 from tawny.history import Hour, Summary
+from tawny.notifications import TeamWebhook
 
 PERIOD: Final = "24h"
 
@@ -32,10 +33,11 @@ async def overview(visit: Visit) -> Reply:
     """Counters, the last 24 hours, and each job type; for htmx only what changes."""
     async with visit.state.pool.acquire() as conn:
         found = await history.stats(conn, visit.actor, visit.team.id, job_types=team_job_types(visit))
+        webhooks = await notifications.list_webhooks(conn, visit.actor, visit.team.id) if visit.may(WRITE_NOTIFICATIONS) else []
     return visit.show(
         "_overview.html" if visit.is_fragment else "overview.html",
         stats=found,
-        cards=[Card(need, _where(visit, need)) for need in needs_attention(found)],
+        cards=[*(Card(need, _where(visit, need)) for need in needs_attention(found)), *_of_webhooks(visit, webhooks)],
         of_status={status: _of_status(visit, status) for status in ("pending", "running", "completed", "failed", "cancelled")},
         chart=_chart(found.hours),
         nothing_yet=_is_empty(found.runs),
@@ -46,8 +48,16 @@ def _where(visit: Visit, need: Need) -> str:
     match need.kind:
         case "failing":
             return visit.path("errors", job_type=need.job_type, since=PERIOD)
+        case "webhook":
+            return visit.path("settings/webhooks")
         case "no_worker" | "not_taken" | "backlog":
             return _of_status(visit, "pending", need.job_type)
+
+
+def _of_webhooks(visit: Visit, webhooks: Iterable[TeamWebhook]) -> Iterator[Card]:
+    for webhook in webhooks:
+        if webhook.disabled_because is not None:
+            yield Card(of_webhook(webhook), visit.path(f"settings/webhooks/{webhook.id}"))
 
 
 def _of_status(visit: Visit, status: str, job_type: str | None = None) -> str:
