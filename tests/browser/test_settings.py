@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Town
+from tests.postgres import eventually
 
 pytestmark = pytest.mark.walk
 
@@ -32,7 +33,7 @@ def test_a_key_is_copied_when_it_is_made_and_revoked_after_a_question(town: Town
     page.get_by_role("button", name="Revoke the key").click()
     expect(page.get_by_role("link", name="Revoke of a browser")).to_have_count(0)
     expect(page.get_by_text(re.compile(r"\d+ that (is|are) over"))).to_be_visible()
-    assert whoami(town, key) == 401
+    eventually(lambda: whoami(town, key) == 401, 10)
 
 
 def whoami(town: Town, key: str) -> int:
