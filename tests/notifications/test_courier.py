@@ -155,6 +155,30 @@ async def test_a_run_that_is_gone_is_no_news_any_more(street: Street) -> None:
     assert carrier.carried == []
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["a notice", "a delivery"])
+async def test_what_a_restored_backup_brings_back_is_no_news_after_a_week(street: Street, known: bool) -> None:
+    """Also when nobody had begun to tell of it then."""
+    run_id = await street.ended()
+    if known:
+        await street.address()
+        await claim(street.conn, hold=0)
+    await ended_long_ago(street, run_id)
+    carrier = Carrier()
+    with capture_logs() as logs:
+        async with working(street, carrier, hold=0.05):
+            (row,) = await rows(street, "failed")
+    assert carrier.carried == []
+    assert json.loads(row["log"])[-1]["error"] == "it is too old to be news"
+    assert [entry["event"] for entry in logs] == ["a message was given up"]
+
+
+async def ended_long_ago(street: Street, run_id: UUID) -> None:
+    """A run that has ended does not change, unless the database is told to look away."""
+    async with street.conn.transaction():
+        await street.conn.execute("set local session_replication_role = replica")
+        await street.conn.execute("update job_runs set completed_at = completed_at - interval '8 days' where id = $1", run_id)
+
+
 async def test_what_a_dead_courier_had_claimed_is_delivered_and_counted_as_unsure(street: Street) -> None:
     await street.ended()
     await street.address()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tawny.notifications.delivery import Outcome
-from tawny.notifications.pauses import KEPT_TRYING, WEBHOOK_TRIES, next_pause
+from tawny.notifications.delivery import Channel, Outcome
+from tawny.notifications.pauses import KEPT_TRYING, WEBHOOK_TRIES, is_stale, next_pause
 
 AWAY = Outcome(taken=False, seconds=1)
 REFUSED = Outcome(taken=False, seconds=1, hopeless=True)
@@ -34,6 +35,16 @@ def test_a_webhook_is_given_up_after_some_hours() -> None:
     kept = [pause for pause in found[:-1] if pause is not None]
     assert len(kept) == WEBHOOK_TRIES - 1
     assert 2.5 * 3600 < sum(kept) < 4 * 3600
+
+
+@pytest.mark.parametrize(
+    ("channel", "tries", "days", "stale"),
+    [("mail", 1, 6, False), ("mail", 1, 8, True), ("mail", 9, 8, True), ("webhook", 1, 8, True), ("webhook", 2, 8, False)],
+)
+def test_what_is_older_than_a_week_is_not_begun_unless_somebody_asks_for_it_again(
+    channel: Channel, tries: int, days: int, stale: bool
+) -> None:
+    assert is_stale(channel, tries=tries, age=timedelta(days=days)) is stale
 
 
 def test_what_is_hopeless_or_old_is_given_up() -> None:

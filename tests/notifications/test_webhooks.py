@@ -298,6 +298,18 @@ async def test_what_is_due_when_a_webhook_is_disabled_is_given_up_and_not_held_a
     assert await street.conn.fetchval("select given_up from webhooks") == 0
 
 
+async def test_what_is_too_old_to_be_posted_does_not_count_against_the_webhook(street: Street) -> None:
+    hook = (await made(street)).webhook
+    for _ in range(GIVEN_UP_AT_MOST):
+        await notifications.send_test(street.conn, street.olive, street.team_id, hook.id)
+    await street.conn.execute("update deliveries set created_at = created_at - interval '8 days'")
+    refuses = Refuses()
+    async with working(street, refuses):
+        await ended(street, GIVEN_UP_AT_MOST)
+    assert refuses.asked == 0
+    assert (await notifications.find_webhook(street.conn, street.olive, street.team_id, hook.id)).enabled
+
+
 async def test_what_is_posted_once_more_by_hand_does_not_count_against_the_webhook(street: Street) -> None:
     hook = (await made(street)).webhook
     where = (street.conn, street.olive, street.team_id, hook.id)

@@ -14,7 +14,7 @@ from tawny.access.keyring import Keyring
 from tawny.errors import Conflict, InvalidRequest, SettingsError
 from tawny.notifications import words
 from tawny.notifications.body import body, now
-from tawny.notifications.delivery import Delivery, Outcome, Webhook
+from tawny.notifications.delivery import Delivery, Outcome, Webhook, not_begun
 from tawny.notifications.letter import Desk
 from tawny.notifications.sign import signature
 from tawny.notifications.target import Lookup, Target, addresses_of, read_url
@@ -54,7 +54,7 @@ class ByWebhook:
         """Post it, and say what became of that."""
         begun, webhook = monotonic(), delivery.webhook
         if webhook is None or not webhook.open:
-            return Outcome(taken=False, seconds=0.0, hopeless=True, error="the webhook is disabled or deleted")
+            return not_begun("the webhook is disabled or deleted")
         sent = body(delivery, self._desk)
         try:
             async with asyncio.timeout(SECONDS):

@@ -18,8 +18,8 @@ from uuid import UUID
 import structlog
 
 from tawny.db.pool import BUSY, UNREACHABLE, Connection, Pool
-from tawny.notifications.delivery import Channel, Delivery, Outcome, delivery_of
-from tawny.notifications.pauses import next_pause
+from tawny.notifications.delivery import Channel, Delivery, Outcome, delivery_of, not_begun
+from tawny.notifications.pauses import is_stale, next_pause
 from tawny.notifications.statements import queries
 
 BEAT: Final = 1.0
@@ -157,7 +157,6 @@ class Courier:
 
     async def _end(self, delivery: Delivery, outcome: Outcome) -> None:
         """Store what became of it, however long the database is away: until then nobody else can begin anew either."""
-        age = datetime.now(UTC) - delivery.created_at
         pause = (
             None
             if outcome.taken
@@ -165,7 +164,7 @@ class Courier:
                 delivery.channel,
                 outcome,
                 tries=delivery.tries,
-                age=age,
+                age=delivery.age(datetime.now(UTC)),
                 chance=random(),  # noqa: S311
             )
         )
@@ -198,7 +197,9 @@ class Courier:
 
 async def _outcome(delivery: Delivery, carrier: Carrier) -> Outcome:
     if delivery.run is None and delivery.webhook is None:
-        return Outcome(taken=False, seconds=0.0, hopeless=True, error="the run is not there any more")
+        return not_begun("the run is not there any more")
+    if is_stale(delivery.channel, tries=delivery.tries, age=delivery.age(datetime.now(UTC))):
+        return not_begun("it is too old to be news")
     try:
         return await carrier(delivery)
     except Exception as error:

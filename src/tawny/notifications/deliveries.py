@@ -121,7 +121,7 @@ async def count_against_webhook(tx: Connection, delivery: Delivery, outcome: Out
         return
     if outcome.taken:
         await queries.webhook_took(tx, id=webhook.id)
-    elif ended and delivery.tries <= WEBHOOK_TRIES:
+    elif ended and outcome.begun and delivery.tries <= WEBHOOK_TRIES:
         because = f"{GIVEN_UP_AT_MOST} messages in a row were not taken. The last time: {_why(outcome)}."
         await queries.webhook_gave_up(tx, id=webhook.id, at_most=GIVEN_UP_AT_MOST, because=because)
 

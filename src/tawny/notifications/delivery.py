@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -62,22 +62,33 @@ class Delivery:
     webhook: Webhook | None
     team_slug: str | None = None
 
+    def age(self, now: datetime) -> timedelta:
+        """How long ago that happened which it tells of."""
+        return now - (self.created_at if self.run is None else self.run.completed_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one try, and what is kept about it.
 
-    `hopeless`: another try would end as this one did. `unsure`: nobody knows whether the receiver took it.
+    `hopeless`: another try would end as this one did. `unsure`: nobody knows whether the receiver took it. `begun`: the receiver
+    was asked at all.
     """
 
     taken: bool
     seconds: float
     hopeless: bool = False
     unsure: bool = False
+    begun: bool = True
     status: int | None = None
     answer: str | None = None
     error: str | None = None
     request: str | None = field(default=None, repr=False)
+
+
+def not_begun(why: str) -> Outcome:
+    """What is not tried, and never will be."""
+    return Outcome(taken=False, seconds=0.0, hopeless=True, begun=False, error=why)
 
 
 def delivery_of(row: Mapping[str, Any]) -> Delivery:

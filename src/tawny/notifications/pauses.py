@@ -17,6 +17,11 @@ _WEBHOOK: Final = (10.0, 3.0, 7_200.0)
 """The first pause in seconds, what each is longer than the one before, and the longest. With eight tries about three hours."""
 
 
+def is_stale(channel: Channel, *, tries: int, age: timedelta) -> bool:
+    """Whether a message is not even begun, since it is no news. A post that somebody asks for once more need not be."""
+    return age > KEPT_TRYING and (channel == "mail" or tries == 1)
+
+
 def next_pause(channel: Channel, outcome: Outcome, *, tries: int, age: timedelta, chance: float) -> float | None:
     """Seconds until the next try: between half and all of a pause that grows, by `chance` from 0 to 1. None: it is given up."""
     if outcome.hopeless or age > KEPT_TRYING or (channel == "webhook" and tries >= WEBHOOK_TRIES):
