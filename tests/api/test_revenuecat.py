@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import hmac
@@ -65,6 +66,15 @@ async def test_a_sync_is_a_run_and_there_is_one_at_a_time(world: World, fake: Fa
     assert await world.audited() == ["create integration", "create job_run"]
 
 
+async def test_of_many_who_ask_at_once_one_gets_a_run_and_all_others_its_id(world: World, fake: FakeRevenueCat, key: str) -> None:
+    await connect(world, fake)
+    answers = await asyncio.gather(*(world.send("POST", at(world, "sync"), as_=key) for _ in range(10)))
+    [made] = [answer.json()["job_run_id"] for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert [refusal(answer) for answer in refused] == [(409, "already_active")] * 9
+    assert {answer.json()["existing_run_id"] for answer in refused} == {made}
+
+
 @pytest.mark.parametrize("what", ["sync", "sync/somebody", "test"])
 async def test_what_is_not_connected_is_a_404(world: World, fake: FakeRevenueCat, key: str, what: str) -> None:
     assert refusal(await world.send("POST", at(world, what), as_=key)) == (404, "not_connected")
@@ -125,10 +135,11 @@ async def test_a_key_that_may_not_do_everything(world: World, fake: FakeRevenueC
 
 async def test_a_service_that_is_too_busy(world: World, fake: FakeRevenueCat, key: str) -> None:
     await connect(world, fake)
-    fake.knobs.add(Fault.RATE_LIMITED, "products")
-    world.served.api.state.tawny.revenuecat.pauses = ()
-    answer = await world.send("POST", at(world, "test"), as_=key)
-    assert refusal(answer) in [(429, "too_many_requests"), (502, "service_failed")]
+    fake.knobs.add(Fault.RATE_LIMITED)
+    for path in ("test", "sync/somebody"):
+        answer = await world.send("POST", at(world, path), as_=key)
+        assert refusal(answer) == (429, "too_many_requests")
+        assert int(answer.headers["retry-after"]) > 0
 
 
 # What RevenueCat tells
@@ -197,6 +208,35 @@ async def test_an_event_counts_once_however_often_and_whenever_it_comes(world: W
     assert await world.conn.fetchval("select marks from subscribers") == 2
 
 
+async def test_an_event_that_comes_many_times_at_once_counts_once_in_each_project(world: World, fake: FakeRevenueCat) -> None:
+    secret = await connect(world, fake)
+    await add(world, "ann")
+    body = event(app_user_id="ann")
+    answers = await asyncio.gather(*(tell(world, body, authorization=f"Bearer {secret}") for _ in range(10)))
+    assert [answer.status_code for answer in answers] == [200] * 10
+    assert await world.conn.fetchval("select marks from subscribers") == 1
+    other = await world.add_project()
+    of_other = await connect(world, fake, other)
+    said = {"authorization": f"Bearer {of_other}"}
+    assert (await world.http.post(f"/v1/webhooks/revenuecat/{other}", content=body, headers=said)).status_code == 200
+    assert await world.conn.fetchval("select count(*) from webhook_events") == 2
+
+
+async def test_where_nobody_is_there_to_receive_it_is_a_404(world: World, fake: FakeRevenueCat) -> None:
+    secret = await connect(world, fake)
+    for change in ("enabled = false", "enabled = true, deleted_at = now()"):
+        await world.conn.execute(f"update integrations set {change}")
+        assert refusal(await tell(world, event(), authorization=f"Bearer {secret}")) == (404, "not_connected"), change
+
+
+async def test_an_event_that_cannot_be_checked_just_now_is_to_come_again(world: World, fake: FakeRevenueCat) -> None:
+    secret = await connect(world, fake)
+    await world.conn.execute("update integrations set secrets = jsonb_set(secrets, '{webhook_secret}', secrets -> 'api_key')")
+    answer = await tell(world, event(), authorization=f"Bearer {secret}")
+    assert answer.status_code == 503
+    assert await world.conn.fetchval("select count(*) from webhook_events") == 0
+
+
 async def test_a_signature_is_good_for_five_minutes(world: World, fake: FakeRevenueCat) -> None:
     secret = await connect(world, fake)
     for ago, expected in ((0, 200), (290, 200), (-290, 200), (310, 401), (-310, 401)):
@@ -234,6 +274,9 @@ async def test_what_is_no_event_is_refused(world: World, fake: FakeRevenueCat) -
         (b"{}", "invalid_event"),
         (b'{"event": {"type": "TEST"}}', "invalid_event"),
         (b'{"event": []}', "invalid_event"),
+        (b'{"event": {"id": ""}}', "invalid_event"),
+        (event("a\0b"), "invalid_character"),
+        (event("\ud800"), "invalid_character"),
         (b"{", "invalid_json"),
         (b"", "invalid_json"),
     ):

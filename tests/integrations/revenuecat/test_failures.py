@@ -15,7 +15,7 @@ from tawny import integrations
 from tawny.errors import Conflict
 from tawny.integrations import Keyring
 from tawny.integrations.revenuecat import NOT_CONNECTED
-from tawny.testing.revenuecat import PROJECT, Fault, Key, Latency, Mix
+from tawny.testing.revenuecat import ALL_SCOPES, PROJECT, Fault, Key, Latency, Mix
 
 pytestmark = pytest.mark.slow
 
@@ -92,9 +92,8 @@ async def test_the_next_run_goes_on_where_that_one_was(build: Build) -> None:
     assert town.fake.counters.requests["customer"] == after.result["total"] - before.result["synced"]
 
 
-@pytest.mark.parametrize("scope", ["customers", "subscriptions", "purchases"])
-async def test_a_key_that_may_not_do_everything(town: Town, scope: str) -> None:
-    missing = f"customer_information:{scope}:read"
+@pytest.mark.parametrize("missing", sorted(ALL_SCOPES))
+async def test_a_key_that_may_not_do_everything(town: Town, missing: str) -> None:
     town.fake.key.without(missing)
     ended = await town.sync()
     assert ended.status == "failed"
@@ -174,6 +173,17 @@ async def test_a_busy_service_is_waited_for(town: Town, said: Any) -> None:
     ended = await town.sync()
     whole(ended, town)
     assert ended.result["rate_limited"] == (1 if said == "body_missing" else 2)
+
+
+@pytest.mark.slow
+async def test_while_a_service_is_busy_nobody_calls_it(build: Build) -> None:
+    town = await build(clock_scale=1.0)
+    town.fake.knobs.add(Fault.RATE_LIMITED, "purchases", times=1)  # and is to be left alone for a second
+    whole(await town.sync(), town)
+    (refused,) = [asked.at for asked in town.fake.counters.log if asked.status == 429]
+    later = [asked.at - refused for asked in town.fake.counters.log if asked.at > refused]
+    assert [after for after in later if 0.5 < after < 1.0] == []  # what was under way is over by then
+    assert max(later) > 1.0
 
 
 async def test_a_service_that_stays_busy_is_given_up_for_that_user(town: Town) -> None:
@@ -320,6 +330,19 @@ async def test_pages_are_followed_however_they_are_written(town: Town, style: An
     town.fake.knobs.page_cap = 7
     town.fake.knobs.next_page, town.fake.knobs.last_page = style, last
     whole(await town.sync(), town)
+
+
+async def test_lists_of_a_customer_are_read_to_their_end(build: Build) -> None:
+    town = await build(mix=Mix(heavy=1.0))
+    town.fake.knobs.page_cap = 7
+    whole(await town.sync(), town)
+    assert town.fake.counters.requests["attributes"] > 0
+    assert town.fake.counters.requests["subscriptions"] > len(named(town.fake))
+    assert town.fake.counters.requests["purchases"] > len(named(town.fake))
+    for id_ in named(town.fake):
+        truth, row = town.fake.truth(id_), await town.row(id_)
+        assert (row["revenue_cents"], tuple(row["entitlements"])) == (truth.revenue_usd_cents, truth.entitlements)
+        assert row["attributes"] == {name: value for name, value in truth.attributes.items() if value is not None}
 
 
 async def test_the_limit_is_lowered_until_it_is_taken(build: Build) -> None:

@@ -14,7 +14,8 @@ from integrations.revenuecat.conftest import HASTE, SCALE, Build, Ended, Town
 from integrations.revenuecat.test_sync import counts, named
 from tawny import runs
 from tawny.db.pool import connect
-from tawny.testing.revenuecat import Fault, Key, Latency
+from tawny.integrations.revenuecat.sync import AHEAD
+from tawny.testing.revenuecat import Fault, Key, Latency, Mix
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +78,22 @@ async def test_cancelled_while_it_writes(town: Town, database_url: str) -> None:
             await cancelled(town, run_id)
     finally:
         await blocker.close()
+
+
+async def test_one_who_takes_long_holds_up_nobody_until_forty_are_ahead(build: Build) -> None:
+    town = await build(customers=80, mix=Mix(anonymous=0.0, exhibits=False))
+    town.revenuecat = town.process(manners=replace(HASTE, answer=60))
+    first = min(named(town.fake), key=town.rows_of.id_of)
+    town.fake.knobs.add(Fault.HANG, "purchases", customer=first)
+
+    async def all_others_asked_for() -> bool:
+        return town.fake.counters.statuses[200] >= 4 + 39 * 3 + 2
+
+    async with town.working():
+        run_id = await town.trigger()
+        await until(all_others_asked_for, "all that may be asked for")
+        assert (await cancelled(town, run_id)).result["synced"] == 0
+    assert town.fake.counters.requests["customer"] == AHEAD == 40
 
 
 async def test_a_worker_that_stops_leaves_the_rest_to_the_next(build: Build) -> None:
