@@ -21,6 +21,7 @@ from tests.commands import PATIENCE, Serving, tawny
 from tests.postgres import eventually
 from tests.walks.revenuecat import fake_revenuecat, reaching
 
+from tawny.dashboard.door import PAGES
 from tawny.testing.revenuecat import Options
 
 pytestmark = pytest.mark.walk
@@ -114,7 +115,7 @@ def test_no_secret_comes_out_again(town: Town, tmp_path: Path, url: str) -> None
     connect(town, first_key, project_id)
     put_secrets_in_wrong_places(town, first_key, team_id, project_id)
     run_something(town, first_key, team_id, project_id)
-    look_at_pages(town, first_key, team_id, token)
+    look_at_pages(town, first_key, team_id, project_id, token)
     logs, stored = [said_by(town.serving, first_key, town.secrets["code"])], rows(url)
 
     settings = OF_THE_OPERATOR | {"TAWNY_DATABASE_URL": url}
@@ -283,6 +284,8 @@ def connect(town: Town, key: str, project_id: str) -> None:
     ):
         town.ask("PATCH", f"{path}/revenuecat", 400, json={"config": wrong}, **bearer(key))
     sync(town, key, project_id)
+    look_at_dashboard(town, project_id)
+    change_by_form(town, project_id)
     asyncio.run(execute(town.url, SWAP))
     town.ask("GET", f"{path}/revenuecat/webhook-setup", 409, **bearer(key))
 
@@ -307,6 +310,35 @@ def sync(town: Town, key: str, project_id: str) -> None:
     town.ask("POST", hook, 401, json=event, headers={"x-revenuecat-webhook-signature": town.secret("wrong signature")})
     shown = town.secrets["webhook"]
     town.ask("POST", hook, 200, json=event, **bearer(shown))
+
+
+def look_at_dashboard(town: Town, project_id: str) -> None:
+    """Every page about a team, its runs and its integrations, as its owner sees them in a browser."""
+    owner = {"cookie": f"tawny_session={town.secrets['token of the host']}"}
+    teams = town.ask("GET", "/v1/teams", 200, **bearer(town.secrets["token of the host"])).json()["teams"]
+    [team] = [team for team in teams if team["name"] == "My team"]
+    runs = town.ask("GET", f"/v1/teams/{team['id']}/jobs", 200, **bearer(town.secrets["token of the host"])).json()["job_runs"]
+    seen = 0
+    for page in (page for page in PAGES if page.method == "GET" and "{team}" in page.path):
+        for run in runs if "{run_id}" in page.path else runs[:1]:
+            path = page.path.replace("{team}", team["slug"]).replace("{project_id}", project_id).replace("{run_id}", run["id"])
+            if "{" not in path:
+                answer = town.ask("GET", path, 200, 303, 400, 404, 409, shown=path.endswith("/webhook"), headers=owner)
+                seen += answer.status_code == 200
+                assert not is_in(town.secrets["changed integration"], answer.text), path
+    assert seen > 20, "the pages are there"
+
+
+def change_by_form(town: Town, project_id: str) -> None:
+    """What is typed into the form of an integration is not sent back, right or wrong."""
+    cookie = {"cookie": f"tawny_session={town.secrets['token of the host']}"}
+    page = town.ask("GET", "/sign-in", 200, 303, headers=cookie)
+    csrf = re.findall(r'name="csrf" value="(\w+)"', page.text)[0]
+    path = f"/teams/my-team/integrations/{project_id}"
+    for api_key in (f"{town.secret('line of two in a form')}\nx", town.secret("key in a form", "sk_canary_in_a_form_5d5e")):
+        town.ask("POST", f"{path}/change", 200, 303, 400, data={"csrf": csrf, "api_key": api_key}, headers=cookie)
+    town.ask("POST", f"{path}/try", 200, 303, 400, data={"csrf": csrf}, headers=cookie)
+    town.ask("GET", "/teams/my-team/integrations", 200, headers=cookie)
 
 
 SWAP = """update integrations set secrets = jsonb_build_object(
@@ -366,11 +398,12 @@ def run_something(town: Town, key: str, team_id: str, project_id: str) -> None:
         town.ask("GET", f"{path}/{what}", 200, **bearer(key))
 
 
-def look_at_pages(town: Town, key: str, team_id: str, token: str) -> None:
+def look_at_pages(town: Town, key: str, team_id: str, project_id: str, token: str) -> None:
     for path in ("/metrics", "/openapi.json", "/healthz", "/readyz"):
         town.ask("GET", path, 200)
     for path in ("jobs", "jobs/stats", "audit-logs"):
         town.ask("GET", f"/v1/teams/{team_id}/{path}", 200, **bearer(key))
     for path in ("/v1/auth/whoami", "/v1/teams", "/v1/projects", "/v1/job-types"):
         town.ask("GET", path, 200, **bearer(key))
+    look_at_dashboard(town, project_id)
     town.ask("POST", "/v1/auth/logout", 200, **bearer(token))
