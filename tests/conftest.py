@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from _pytest.terminal import TerminalReporter
 from hypothesis import settings
 from tests.pgbouncer import POOLER, pooled
 from tests.postgres import temporary_server
@@ -26,6 +27,27 @@ settings.load_profile("tawny")
 def pytest_collection_finish() -> None:
     """Modules and tests stay until the process ends: to look through them for garbage takes a tenth of the time."""
     gc.freeze()
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Note what a test measured. It is printed at the end, also when the test passes and whichever process ran it."""
+
+    def note(line: str) -> None:
+        request.node.user_properties.append(("said", line))
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Print what the tests said."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind) if report.when == "call"]
+    said = {report.nodeid: [line for name, line in report.user_properties if name == "said"] for report in reports}
+    if any(said.values()):
+        terminalreporter.section("measured")
+    for test, lines in sorted(said.items()):
+        for line in lines:
+            terminalreporter.write_line(f"{test.rpartition('::')[2]}: {line}")
 
 
 @pytest.fixture(scope="session")

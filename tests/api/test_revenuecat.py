@@ -133,6 +133,7 @@ async def test_a_key_that_may_not_do_everything(world: World, fake: FakeRevenueC
     assert fake.key.secret not in answer.text
 
 
+@pytest.mark.slow
 async def test_a_service_that_is_too_busy(world: World, fake: FakeRevenueCat, key: str) -> None:
     await connect(world, fake)
     fake.knobs.add(Fault.RATE_LIMITED)
@@ -302,6 +303,7 @@ async def synced(world: World, fake: FakeRevenueCat, key: str) -> None:
             await world.send("POST", at(world, f"sync/{quote(somebody, safe='')}"), as_=key)
 
 
+@pytest.mark.slow
 async def test_pages_hold_everybody_once_newest_first(world: World, fake: FakeRevenueCat, key: str) -> None:
     await synced(world, fake, key)
     pages = [await subscribers(world, limit=4)]
@@ -318,6 +320,7 @@ async def test_pages_hold_everybody_once_newest_first(world: World, fake: FakeRe
         assert (one["total_revenue_usd_cents"], tuple(one["entitlements"])) == (truth.revenue_usd_cents, truth.entitlements)
 
 
+@pytest.mark.slow
 async def test_filters_by_status_and_entitlement(world: World, fake: FakeRevenueCat, key: str) -> None:
     await synced(world, fake, key)
     everybody = (await subscribers(world, limit=200))["subscribers"]

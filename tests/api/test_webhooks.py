@@ -162,19 +162,20 @@ async def test_members_and_keys_have_nothing_to_do_with_webhooks(world: World) -
         assert refusal(await world.send("GET", path(world, rest))) == (403, "insufficient_permission")
 
 
-@pytest.mark.parametrize("url", WRONG, ids=lambda url: ascii(url)[:50])
-async def test_what_is_no_plain_url_is_refused(world: World, url: str) -> None:
-    code = "invalid_character" if "\x00" in url else "invalid_url"
-    assert refusal(await create(world, await admin(world), url=url)) == (400, code)
-
-
-@pytest.mark.parametrize("url", PRIVATE)
-async def test_what_leads_into_a_private_network_is_refused(world: World, url: str) -> None:
+async def test_what_is_no_plain_url_is_refused(world: World) -> None:
     token = await admin(world)
-    assert refusal(await create(world, token, url=url)) == (400, "private_address")
+    for url in WRONG:
+        code = "invalid_character" if "\x00" in url else "invalid_url"
+        assert refusal(await create(world, token, url=url)) == (400, code), ascii(url)
+
+
+async def test_what_leads_into_a_private_network_is_refused(world: World) -> None:
+    token = await admin(world)
     webhook = await made(world, token)
-    answer = await world.send("PATCH", path(world, f"/{webhook['id']}"), as_=token, json={"url": url})
-    assert refusal(answer) == (400, "private_address")
+    for url in PRIVATE:
+        assert refusal(await create(world, token, url=url)) == (400, "private_address"), url
+        answer = await world.send("PATCH", path(world, f"/{webhook['id']}"), as_=token, json={"url": url})
+        assert refusal(answer) == (400, "private_address"), url
 
 
 async def test_a_name_that_leads_inside_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,9 @@ from tawny.db.embedded import binaries, lock, server
 from tawny.db.embedded.place import Place
 from tawny.errors import StartError
 
+pytestmark = pytest.mark.slow
+"""Each starts a PostgreSQL of its own."""
+
 
 def query(url: str, sql: str) -> object:
     async def ask() -> object:

@@ -151,6 +151,7 @@ async def test_without_a_rate_only_refusals_are_waited_for(clock: Clock, ledger:
 Opens = Callable[[], AbstractAsyncContextManager[Connection]]
 
 
+@pytest.mark.slow
 async def test_the_row_in_the_database_does_the_same(pool: Pool) -> None:
     opens: Opens = pool.transaction
     one, two = Pace("key", 6_000), Pace("key", 6_000)

@@ -82,6 +82,7 @@ def test_a_text_without_words_is_logged_all_the_same() -> None:
 @given(
     st.dictionaries(st.text(max_size=20), st.recursive(st.none() | st.floats() | st.text(), st.lists, max_leaves=20), max_size=30)
 )
+@pytest.mark.slow
 def test_fields_never_take_more_than_they_may(fields: dict[str, object]) -> None:
     assert len(encode_fields(fields).encode()) <= FIELDS_LIMIT
 

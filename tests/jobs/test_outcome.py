@@ -46,6 +46,7 @@ def storable(value: Any) -> Any:
     return value
 
 
+@pytest.mark.slow
 @given(st.dictionaries(ANY_TEXT, JSON_LIKE))
 def test_any_json_is_stored_as_it_is_but_for_what_cannot_be(value: dict[str, Any]) -> None:
     text = encode_result(value)

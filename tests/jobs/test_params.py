@@ -339,6 +339,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(["month", "count", "json", "other", "project_id", "run"]) | st.text(), JSON_VALUES))
 def test_any_params_fit_or_are_refused(sent: dict[str, Any]) -> None:
     refusal = None

@@ -90,6 +90,7 @@ def bound(where: AuditFilter) -> int:
     return MOST_BUFFERS["some" if where.resource_type else "all"]
 
 
+@pytest.mark.slow
 async def test_a_page_reads_a_bounded_number_of_buffers(filled: Connection) -> None:
     pages = await filled.fetchval("select relpages from pg_class where relname = 'audit_log'")
     for choice in product(*_FILTERS.values()):

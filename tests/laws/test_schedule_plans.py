@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,9 @@ async def explained(conn: Connection, sql: str, *values: object) -> tuple[dict[s
 JOBS = [f"job_{number}" for number in range(JOB_TYPES)]
 
 
-async def test_a_look_while_nothing_is_due_does_not_grow_with_what_exists(filled: Connection) -> None:
+async def test_a_look_while_nothing_is_due_does_not_grow_with_what_exists(filled: Connection, say: Callable[[str], None]) -> None:
     root, buffers = await explained(filled, queries.seconds_to_next.sql, JOBS)
-    print(f"idle beat with {SCHEDULES} schedules of {JOB_TYPES} types: {buffers} buffers, {root['Execution Time']:.2f} ms")
+    say(f"idle beat with {SCHEDULES} schedules of {JOB_TYPES} types: {buffers} buffers, {root['Execution Time']:.2f} ms")
     assert buffers <= MOST_IDLE, json.dumps(root, indent=1)
     assert "Seq Scan" not in json.dumps(root)
 

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 PRINTED_PORT = "8585"
 PRINTED_FAKE_PORT = "8586"
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-NUMBER = re.compile(r"\b\d+\b")
+NUMBER = re.compile(r"\b\d+(?=s?\b)")
 
 
 class Readme:

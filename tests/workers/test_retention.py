@@ -92,6 +92,7 @@ async def attic(floor) -> Attic:
     return Attic(floor, project_id)
 
 
+@pytest.mark.slow
 async def test_runs_that_ended_long_ago_go_with_their_events_and_lines(attic: Attic) -> None:
     old = [await attic.run(days, lines=3) for days in (90.1, 400)]
     kept = {
@@ -255,6 +256,7 @@ async def test_old_deliveries_go_and_those_that_are_pending_stay(attic: Attic) -
     assert await attic.floor.conn.fetchval("select count(*) from deliveries") == 3
 
 
+@pytest.mark.slow
 async def test_all_are_due_by_themselves_at_night(attic: Attic) -> None:
     jobs = jobs_beside({}, Settings())
     async with attic.floor.conn.transaction():

@@ -6,12 +6,16 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from integrations.revenuecat.conftest import HASTE, SCALE, Build, Town
 from tawny import Run, builtin
 from tawny.builtin import offered
 from tawny.config import Settings
 from tawny.integrations.revenuecat import SYNC
 from tawny.testing.revenuecat import FakeRevenueCat, Fault, Latency, Mix
+
+pytestmark = pytest.mark.slow
 
 
 def named(fake: FakeRevenueCat) -> list[str]:

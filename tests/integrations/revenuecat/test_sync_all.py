@@ -19,6 +19,8 @@ from tawny.config import Settings
 from tawny.integrations.revenuecat import SYNC
 from tawny.testing.revenuecat import Key
 
+pytestmark = pytest.mark.slow
+
 
 async def all_synced(town: Town) -> dict[str, Any]:
     """Trigger the fan-out and wait until every run has ended; its result."""
