@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs/guides").glob("*.md"))
 MOST_LINES = 150
 
-INFO = re.compile(r"python \S+\.py|ini \S+\.ini|sh")
+INFO = re.compile(r"python \S+\.py|ini \S+\.(ini|service)|sh")
 BLOCK = re.compile(r"^```(.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 every_guide = pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)

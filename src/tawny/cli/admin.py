@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from uuid import UUID
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
-    help="What the operator does on this machine: teams, projects, keys, members, system runs.",
+    help="What the operator does on this machine: teams, projects, keys, members, system runs, backups.",
 )
 
 Team = Annotated[UUID, typer.Option(metavar="ID", help="The team.")]
@@ -34,6 +35,8 @@ Permissions = Annotated[
 ExpiresIn = Annotated[
     str | None, typer.Option(metavar="1h", help="How long the key is good: 30m, 1h, 7d. For ever unless given.")
 ]
+
+KEYS_APART = "Not in it are the encryption keys and the secret: keep those too, somewhere else."
 
 
 @app.command()
@@ -213,6 +216,32 @@ def deliveries(data_dir: DataDir = None, as_json: Json = False) -> None:
 
     found = _do(load_settings(data_dir=data_dir), look)
     print(json.dumps(found) if as_json else told(found))
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; it must not be there yet.")],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Write all that the database holds into one file, while servers and workers go on."""
+    from tawny.cli.backup import back_up
+
+    size = back_up(load_settings(data_dir=data_dir), file)
+    _report(as_json, f"Next: `tawny admin restore {file}` fills an empty database from it. {KEYS_APART}", file=file, bytes=size)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `tawny admin backup` wrote.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Fill an empty database from a backup. Runs that were under way go on when a worker starts."""
+    from tawny.cli.backup import restore as fill
+
+    for sentence in fill(load_settings(data_dir=data_dir), file):
+        print(f"To do: {sentence}.")
+    print("Restored. Next: `tawny serve` starts the server; what was under way goes on from its checkpoints.")
 
 
 def _lifetime(text: str) -> timedelta:
