@@ -25,12 +25,16 @@ async def catalog(
     password: str | None = None,
     options: dict[str, int] | None = None,
     dry_run: bool = False,
+    gate: str | None = None,
 ) -> dict[str, int]:
     """Read a catalog.
 
     Args:
         rows: How many rows it has.
+        gate: A file. It is not read before there is this one.
     """
+    while gate and not Path(gate).exists():
+        await asyncio.sleep(0.02)
     for row in run.track(range(rows), message="Row {processed} of {total}"):
         await asyncio.sleep(pause_ms / 1000)
         if row % 20 == 0:

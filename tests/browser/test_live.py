@@ -38,11 +38,12 @@ def listening(page: Page) -> None:
     expect(page.locator("[data-live-state]").first).to_have_attribute("data-state", "on")
 
 
-def test_the_bar_goes_from_0_to_100_without_a_reload(town: Town) -> None:
-    page = town.window()
-    run_id = town.trigger("catalog", rows=100, pause_ms=60, source="bar")
+def test_the_bar_goes_from_0_to_100_without_a_reload(town: Town, tmp_path: Path) -> None:
+    page, gate = town.window(), tmp_path / "open"
+    run_id = town.trigger("catalog", rows=100, pause_ms=60, source="bar", gate=str(gate))
     page.goto(town.path(f"runs/{run_id}"))
     page.evaluate(NOTE_BARS)
+    gate.touch()
     expect(page.locator(".pace")).to_contain_text("left")
     expect(page.locator("#head .status")).to_have_text("Completed")
     expect(page.locator("#now progress")).to_have_attribute("value", "100")

@@ -26,6 +26,7 @@ def test_the_keyboard_alone_from_sign_in_to_cancel(town: Town) -> None:
     page = town.window(signed_in=False)
     run_id = town.trigger("catalog", rows=10_000, source="keys")
     page.goto(f"{town.address}/")
+    expect(page.get_by_label("E-mail address")).to_be_focused()
     page.keyboard.type("you@localhost")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Code")).to_be_focused()

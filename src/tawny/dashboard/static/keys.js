@@ -51,7 +51,9 @@
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
     if (document.querySelector("dialog[open]")) return;
     if (typing(event.target)) {
-      if (event.key === "Escape") event.target.blur();
+      if (event.key !== "Escape") return;
+      event.preventDefault(); // which would empty a search
+      event.target.blur();
       return;
     }
     if (Date.now() < going) {

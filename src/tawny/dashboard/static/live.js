@@ -93,15 +93,17 @@
     due = undefined;
     if (document.hidden || !root.isConnected) return;
     fetched = Date.now();
+    const asked = location.href;
     let text;
     try {
-      const answer = await fetch(location.href, { headers: { "HX-Request": "true", "X-Refresh": "true" } });
+      const answer = await fetch(asked, { headers: { "HX-Request": "true", "X-Refresh": "true" } });
       if (answer.status === 401) location.reload();
       if (!answer.ok) return;
       text = await answer.text();
     } catch {
       return; // the stream is lost too, and asks for all of it when it is back
     }
+    if (location.href !== asked) return refreshSoon(); // another filter is on by now
     if (held()) {
       missed = true;
       return;
