@@ -15,6 +15,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tests.commands import Serving
+from tests.postgres import eventually
+from tests.walks.revenuecat import fake_revenuecat, reaching
+
+from tawny.testing.revenuecat import FakeRevenueCat, Options
 
 CHROMIUM = os.environ.get("TEST_CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = (
@@ -46,6 +50,8 @@ class Town:
 
     serving: Serving
     browser: Browser
+    revenuecat: FakeRevenueCat | None = None
+    """What integrations of this town talk to."""
     contexts: list[BrowserContext] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     """What the browser refused or could not do: violations of the policy, errors of scripts."""
@@ -118,6 +124,19 @@ class Town:
     def post(self, path: str, body: Any = None) -> httpx.Response:
         return httpx.post(f"{self.address}{path}", json=body, headers={"authorization": f"Bearer {self.serving.key}"}, timeout=10)
 
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask the API as whoever is signed in, and return its answer."""
+        self.storage = self.storage or self._signed_in()
+        session = next(cookie["value"] for cookie in self.storage["cookies"] if cookie["name"] == "tawny_session")
+        headers = {"authorization": f"Bearer {session}"}
+        answer = httpx.request(method, f"{self.address}{path}", json=body, headers=headers, timeout=10)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def ended(self, run_id: str) -> None:
+        """Wait until a run has ended."""
+        eventually(lambda: self.run(run_id)["completed_at"] is not None)
+
     def run(self, run_id: str) -> Any:
         return self.serving.get(f"/v1/jobs/{run_id}", self.serving.key).json()["job_run"]
 
@@ -132,16 +151,23 @@ class Town:
 
 
 @pytest.fixture(scope="session")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def revenuecat() -> Iterator[FakeRevenueCat]:
+    with fake_revenuecat(Options(customers=25, seed=1)) as fake:
+        yield fake
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory, revenuecat: FakeRevenueCat) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("town")
     shutil.copy(Path(__file__).with_name("author.py"), folder)
-    with Serving(folder, "--port", "0", "--app", "author:app", command="serve", TAWNY_PRIVATE_WEBHOOKS="on") as serving:
+    settings = {"TAWNY_PRIVATE_WEBHOOKS": "on"} | reaching(revenuecat)
+    with Serving(folder, "--port", "0", "--app", "author:app", command="serve", **settings) as serving:
         yield serving.wait_until_up()
 
 
 @pytest.fixture(scope="session")
-def one_town(serving: Serving, chromium: Browser) -> Town:
-    return Town(serving, chromium)
+def one_town(serving: Serving, chromium: Browser, revenuecat: FakeRevenueCat) -> Town:
+    return Town(serving, chromium, revenuecat)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Town
@@ -63,15 +62,7 @@ def test_the_keyboard_alone_from_sign_in_to_cancel(town: Town) -> None:
 def test_a_member_is_offered_and_allowed_little(town: Town) -> None:
     code = town.post("/v1/auth/send-code", {"email": "ann@example.com"})
     assert code.status_code == 200
-    owner = town.window()
-    owner.goto(town.path("runs"))
-    session = next(cookie["value"] for cookie in owner.context.cookies() if cookie["name"] == "tawny_session")
-    invited = httpx.post(
-        f"{town.address}/v1/teams/{town.team_id}/invitations",
-        json={"email": "ann@example.com", "role": "member"},
-        headers={"authorization": f"Bearer {session}"},
-    )
-    assert invited.status_code == 201, invited.text
+    town.send("POST", f"/v1/teams/{town.team_id}/invitations", {"email": "ann@example.com", "role": "member"})
     run_id = town.trigger("catalog", rows=10_000, source="member")
     page = town.window(signed_in=False)
     page.goto(town.path(f"runs/{run_id}"))
@@ -91,9 +82,11 @@ def test_a_member_is_offered_and_allowed_little(town: Town) -> None:
 
 
 def test_a_form_says_what_does_not_fit_before_it_is_sent_and_then_runs(town: Town) -> None:
+    town.project("Another, so that one has to be chosen")
     page = town.window()
     page.goto(town.path("run-a-job"))
     page.get_by_role("link", name=re.compile("Catalog import")).click()
+    page.get_by_label("Project").select_option("First project")
     page.get_by_label("Source").fill("form")
     page.get_by_label("Options").fill('{"a": "b"}')
     page.get_by_label("Options").blur()
