@@ -64,6 +64,7 @@ READING: dict[str, Callable[[Office], Awaitable[object]]] = {
     "runs.list_system_runs": lambda o: runs.list_system_runs(o.conn, HOST, limit=5),
     "schedules.find_schedule": lambda o: schedules.find_schedule(o.conn, o.owner, o.project_id, uuid4()),
     "schedules.list_schedules": lambda o: schedules.list_schedules(o.conn, o.owner, o.project_id),
+    "schedules.schedule_of": lambda o: schedules.schedule_of(o.conn, o.owner, o.team_id, uuid4()),
     "runs.list_runs": lambda o: runs.list_runs(o.conn, o.owner, o.team_id, where=runs.Filter(), limit=5),
 }
 SILENT = {

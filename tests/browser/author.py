@@ -65,3 +65,14 @@ async def patient(run: Run, file: str) -> None:
     """End once there is this file, and not sooner."""
     while not Path(file).exists():
         await asyncio.sleep(0.02)
+
+
+@app.job("traps", label="Stumbles at an item", unique_by=("item",))
+def traps(run: Run, item: int) -> float:
+    """Go through items, and stumble at the third."""
+    run.log.info("begun")
+    for number in range(item + 1):
+        if number % 2:
+            run.log.warning(f"item {number} is odd")
+    run.log.debug("through")
+    return 1 / (3 - item)

@@ -48,7 +48,7 @@ def _runs(town: Town, project: str) -> Iterator[tuple[str, str]]:
 
 
 def _schedules(town: Town, project: str) -> Iterator[tuple[str, str]]:
-    made = town.send("POST", f"/v1/projects/{project}/schedules", {"job_type": "catalog", "cron": "*/5 * * * *"})
+    made = town.send("POST", f"/v1/projects/{project}/schedules", {"job_type": "catalog", "cron": "30 2 * * *"})
     one = f"schedules/{project}/{made['id']}"
     yield "schedules", "schedules"
     yield "schedules/new", "schedules/new"

@@ -12,8 +12,6 @@ from tests.postgres import eventually
 
 pytestmark = pytest.mark.walk
 
-TABS = ("", "/projects", "/keys", "/webhooks", "/mails", "/audit-log")
-
 
 def test_a_key_is_copied_when_it_is_made_and_revoked_after_a_question(town: Town) -> None:
     page = town.window(permissions=["clipboard-read", "clipboard-write"])
@@ -38,11 +36,3 @@ def test_a_key_is_copied_when_it_is_made_and_revoked_after_a_question(town: Town
 
 def whoami(town: Town, key: str) -> int:
     return httpx.get(f"{town.address}/v1/auth/whoami", headers={"authorization": f"Bearer {key}"}, timeout=10).status_code
-
-
-@pytest.mark.parametrize("tab", TABS)
-def test_360_pixels_are_enough(tab: str, town: Town) -> None:
-    page = town.window(viewport={"width": 360, "height": 740})
-    page.goto(f"{town.address}/teams/my-team/settings{tab}")
-    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -96,6 +96,20 @@ async def test_history_says_what_became_of_each_due_time(site: Site) -> None:
     assert "Started now" in said(await site.get("schedules"))
 
 
+async def test_a_run_leads_to_the_schedule_that_started_it(site: Site) -> None:
+    schedule = await made(site)
+    run_id, by_hand = await site.world.made(), await site.world.made(job_type="import")
+    now = datetime.now(UTC).replace(microsecond=0)
+    tick = Tick(due_at=now, decision="started", run_id=run_id)
+    await write_ticks(site.world.conn, [(schedule.id, site.world.team_id, tick)])
+    await site.world.conn.execute("update job_runs set triggered_by = 'schedule' where id = any($1)", [run_id, by_hand])
+    link = f'href="{site.team}/{path_of(schedule)}">Schedule</a>'
+    assert link in (await site.get(f"runs/{run_id}")).text
+    assert link not in (await site.get(f"runs/{by_hand}")).text
+    await site.post(f"{path_of(schedule)}/delete")
+    assert link not in (await site.get(f"runs/{run_id}")).text
+
+
 async def test_htmx_is_sent_the_schedule_alone(site: Site) -> None:
     schedule = await made(site)
     for path in ("schedules", path_of(schedule)):

@@ -10,8 +10,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from tawny import history, runs
-from tawny.access import CANCEL_RUN, TRIGGER_RUN, VIEW_RUN
+from tawny import history, runs, schedules
+from tawny.access import CANCEL_RUN, TRIGGER_RUN, VIEW_RUN, VIEW_SCHEDULES
 from tawny.api.history_query import LINES_DEFAULT, LINES_KNOWN, SEQ_MAX, parse_lines
 from tawny.dashboard.copies import Wanted, copies
 from tawny.dashboard.page import TEAM, page
@@ -26,6 +26,7 @@ from tawny.errors import NotFound
 from tawny.history import Attempt, Lines, Timeline
 from tawny.jobs import LEVELS
 from tawny.jobs.signature import PROJECT_ID
+from tawny.schedules import Started
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ async def show_run(visit: Visit) -> Reply:
         timeline = await history.timeline(conn, visit.actor, run_id)
         names, projects = await names_of(conn, visit), await projects_of(conn, visit)
         lines = None if visit.is_fragment else await _last_lines(conn, visit, run_id)
+        schedule = await _schedule_of(conn, visit, run)
     job = visit.state.jobs.get(run["job_type"])
     params = masked(run["params"], job)
     return visit.show(
@@ -63,6 +65,7 @@ async def show_run(visit: Visit) -> Reply:
         run=run,
         ended=run["completed_at"] is not None,
         who=who(run["triggered_by"], names),
+        schedule=schedule,
         project=project_name(run["project_id"], projects),
         params=params,
         timeline=timeline,
@@ -173,6 +176,12 @@ def bars(timeline: Timeline, now: datetime) -> list[Bar]:
         return round(min(1.0, max(0.0, (moment(time) - begin).total_seconds() / whole)) * 1000, 1)
 
     return [Bar(a, at(a.due_at or a.started_at), at(a.started_at), at(a.ended_at or now)) for a in attempts]
+
+
+async def _schedule_of(conn: Connection, visit: Visit, run: Mapping[str, Any]) -> Started | None:
+    if run["triggered_by"] != "schedule" or not visit.may(VIEW_SCHEDULES):
+        return None
+    return await schedules.schedule_of(conn, visit.actor, visit.team.id, UUID(run["id"]))
 
 
 async def _last_lines(conn: Connection, visit: Visit, run_id: UUID) -> Log:

@@ -72,6 +72,7 @@ async def list_runs(visit: Visit) -> Reply:
         newest=visit.path("runs", **given) if "cursor" in visit.query else None,
         stopped=found.stopped,
         counts=counts,
+        matching=_matching(counts, given),
         given=given,
         tokens=_tokens(visit, given, projects),
         by_status={status: visit.path("runs", **given | {"status": status}) for status in (None, *runs.STATUSES)},
@@ -98,6 +99,12 @@ async def _counts(conn: Connection, visit: Visit) -> Mapping[Status, Count]:
         return {}
     where = asked_for({name: text for name, text in visit.query.items() if name not in ("status", "cursor")}).where
     return await runs.count_by_status(conn, visit.actor, visit.team.id, where=where)
+
+
+def _matching(counts: Mapping[Status, Count], given: Mapping[str, str]) -> Count | None:
+    """How many runs match all filters; None where nobody has counted."""
+    wanted = [count for status, count in counts.items() if given.get("status", status) == status]
+    return Count(sum(one.count for one in wanted), any(one.capped for one in wanted)) if wanted else None
 
 
 def given_filters(visit: Visit) -> dict[str, str]:

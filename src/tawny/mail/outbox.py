@@ -25,9 +25,11 @@ class Outbox:
         self._sender = sender or SENDER
 
     async def send(self, mail: Mail) -> None:
-        """Write the mail to a file that only this user can read, and log its gist."""
+        """Write the mail to a file that only this user can read, there whole or not at all, and log its gist."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{token_hex(4)}.eml"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        draft = path.with_suffix(".unfinished")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(message_of(mail, self._sender).as_bytes())
+        draft.rename(path)
         log.info(mail.gist, mail=str(path))

@@ -5,11 +5,13 @@ from tawny.schedules.plan import Decision
 from tawny.schedules.store import (
     Decided,
     Schedule,
+    Started,
     create_schedule,
     delete_schedule,
     find_schedule,
     list_schedules,
     run_now,
+    schedule_of,
     update_schedule,
 )
 from tawny.schedules.tick import Ticked, seconds_to_next, tick
@@ -18,6 +20,7 @@ __all__ = [
     "Decided",
     "Decision",
     "Schedule",
+    "Started",
     "Ticked",
     "create_schedule",
     "declare",
@@ -26,6 +29,7 @@ __all__ = [
     "list_schedules",
     "refresh",
     "run_now",
+    "schedule_of",
     "seconds_to_next",
     "tick",
     "update_schedule",

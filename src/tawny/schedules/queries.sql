@@ -136,6 +136,12 @@ where schedule_id = :schedule_id and team_id = :team_id
 order by due_at desc
 limit :at_most;
 
+-- name: schedule_of_run(run_id, team_id)^
+select s.project_id, s.id
+from schedule_ticks as t
+join schedules as s on s.id = t.schedule_id
+where t.run_id = :run_id and t.decision = 'started' and t.team_id = :team_id and s.deleted_at is null;
+
 -- name: lock_schedule(id, project_id, team_id)^
 select id, team_id, job_type, cron, timezone, catch_up, params::text, enabled, next_at, statement_timestamp() as now
 from schedules

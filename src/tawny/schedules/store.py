@@ -59,6 +59,14 @@ class Schedule:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where the schedule of a run is."""
+
+    project_id: UUID
+    schedule_id: UUID
+
+
 async def list_schedules(conn: Connection, actor: Actor, project_id: UUID) -> list[Schedule]:
     """List a project's schedules, oldest first; NotFound for a project that is not for this actor."""
     project = await find_project_for(conn, actor, project_id, VIEW_SCHEDULES)
@@ -72,6 +80,13 @@ async def find_schedule(conn: Connection, actor: Actor, project_id: UUID, schedu
     found = await _find(conn, project, schedule_id)
     ticks = await queries.newest_ticks(conn, schedule_id=schedule_id, team_id=project.team_id, at_most=_TICKS)
     return found, [Decided(**row) for row in ticks]
+
+
+async def schedule_of(conn: Connection, actor: Actor, team_id: UUID, run_id: UUID) -> Started | None:
+    """The schedule whose due time started a run of the team; None when there was none, or when it has been deleted since."""
+    actor.require(team_id, VIEW_SCHEDULES)
+    row = await queries.schedule_of_run(conn, run_id=run_id, team_id=team_id)
+    return Started(row["project_id"], row["id"]) if row else None
 
 
 async def create_schedule(

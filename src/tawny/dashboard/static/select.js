@@ -11,6 +11,8 @@
     bar().hidden = chosen === 0;
     bar().querySelector("[data-chosen]").textContent = `${chosen} selected`;
     bar().querySelector("[data-all]")?.toggleAttribute("hidden", chosen < picks().length);
+    const matching = document.getElementById("counts")?.dataset.matching ?? "";
+    for (const place of bar().querySelectorAll("[data-matching-count]")) place.textContent = matching;
     if (chosen === 0) document.dispatchEvent(new CustomEvent("tawny:released"));
   }
 

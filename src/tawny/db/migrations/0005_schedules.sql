@@ -44,6 +44,7 @@ create table schedule_ticks (
 );
 
 create index schedule_ticks_age on schedule_ticks (decided_at);
+create index schedule_ticks_of_run on schedule_ticks (run_id) where decision = 'started';
 
 -- What was deleted softly is deleted for good after a week.
 create index projects_deleted on projects (id) where deleted_at is not null;
