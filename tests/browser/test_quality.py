@@ -78,6 +78,18 @@ def test_360_pixels_are_enough(town: Town, pages: dict[str, str]) -> None:
     assert {name: width for name, width in wide.items() if width > 360} == {}
 
 
+def test_the_menu_of_a_telephone_shows_where_one_is(town: Town) -> None:
+    page = town.window(viewport={"width": 360, "height": 740})
+    for place in ("overview", "workers", "settings"):
+        page.goto(town.path(place))
+        expect(page.locator(".places [aria-current]")).to_be_in_viewport(ratio=1)
+    page.goto(town.path("workers"))
+    labels = page.evaluate(
+        "[...document.querySelectorAll('td[data-label]')].map(td => getComputedStyle(td, '::before').textAlign)"
+    )
+    assert set(labels) == {"left"}
+
+
 def test_dark_is_dark_by_the_system_and_by_choice(town: Town) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     light, dark = town.window(color_scheme="light"), town.window(color_scheme="dark")

@@ -4,6 +4,9 @@
     if (!dialog.open) dialog.showModal();
   }
 
+  // On a telephone the menu is wider than the window.
+  document.querySelector(".places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   document.addEventListener("click", (event) => {
     const opens = event.target.closest("[data-opens]");
     if (opens) return open(document.getElementById(opens.dataset.opens));
