@@ -33,3 +33,11 @@ def test_a_number_leads_to_its_runs(town: Town) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.locator("#tiles .tile", has_text="Completed").click()
     expect(page.locator("#rows tr").first).to_contain_text("Completed")
+
+
+def test_no_word_of_the_job_types_is_cut(town: Town) -> None:
+    town.ended(town.trigger("catalog", rows=30, source="cut"))
+    page = town.window(viewport={"width": 1280, "height": 800})
+    page.goto(town.path("overview"))
+    cut = "[...document.querySelectorAll('.types :is(th, td, td a)')].filter(e => e.scrollWidth > e.clientWidth && e.clientWidth)"
+    assert page.evaluate(f"{cut}.map(e => e.textContent)") == []
